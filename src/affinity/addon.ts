@@ -1,0 +1,103 @@
+/** The one place that loads the native addon, and what it looks like from TypeScript. */
+
+import { resolve } from 'node:path'
+
+/**
+ * What `native/addon.cc` exports. Every function checks its arguments: a wrong one is a `TypeError`
+ * (`ERR_PINO_PINNED_INVALID_ARG_TYPE`) or a `RangeError` (`ERR_PINO_PINNED_OUT_OF_RANGE`). What the operating system
+ * refuses is an `Error` with `code`, `errno` and `syscall`, as Node's own are; what it does not have is an `Error` with
+ * the code `ERR_PINO_PINNED_NOT_SUPPORTED`.
+ */
+export interface Addon {
+  /** `exact`: a pinned thread stays where it was put; `hint`: the scheduler may do otherwise; `none`: can't pin. */
+  readonly affinitySupport: 'exact' | 'hint' | 'none'
+
+  /**
+   * Pins the calling thread to a set of cores (0–65535 each). Starts libuv's thread pool first, unpinned, because its
+   * threads inherit the affinity of the one that starts them. Throws, and leaves the thread as it was, unless the
+   * kernel accepts every core.
+   */
+  pinThread (cores: readonly number[]): void
+
+  /** Gives the calling thread the cores of {@link Addon.initialAffinity} again. */
+  unpinThread (): void
+
+  /** Where the calling thread may run, by the kernel's word, ascending. */
+  threadAffinity (): number[]
+
+  /** Where the process might run when the addon was first loaded into it; empty if the system did not say. */
+  initialAffinity (): number[]
+
+  /** Every core the kernel would let this process pin to: also those outside its present mask (taskset, isolcpus). */
+  permittedCores (): number[]
+
+  /** The core the calling thread is on at this moment. */
+  currentCore (): number
+
+  /** CPU time of the calling thread in milliseconds, with fractions; -1 if the system does not say. */
+  threadCpuMs (): number
+
+  /** What the operating system calls this thread (Linux: the tid in `/proc/self/task`). */
+  threadId (): number
+
+  /** Names the calling thread. Cut, between characters, to what the system allows: 15 bytes of UTF-8 on Linux. */
+  setThreadName (name: string): void
+
+  /** Lowers or raises the calling thread's priority: -20 (most favoured) to 19 (least). */
+  setThreadPriority (nice: number): void
+
+  /**
+   * Has `value` stored atomically into `words[index]` when the calling thread's environment is torn down, in whatever
+   * way: return, `terminate()`, `process.exit()`, out of memory. By then no JavaScript of it runs any more. Nobody
+   * waiting in `Atomics.wait` is woken. `words` must be over a SharedArrayBuffer, which is kept until then.
+   */
+  storeAtThreadExit (words: Int32Array, index: number, value: number): void
+
+  /**
+   * Writes `bytes[from, to)` to `fd` and returns the number of bytes taken, also if an error came after some, else a
+   * negated errno. After each system call, before anything else, the bytes are added atomically to
+   * `words[takenIndex]`. Never waits for a reader. Absent on Windows.
+   */
+  writeFd?: (
+    fd: number, bytes: Uint8Array, from: number, to: number, mode: WriteMode, words: Int32Array, takenIndex: number
+  ) => number
+}
+
+/** How {@link Addon.writeFd} writes. */
+export enum WriteMode {
+  /** A regular file: everything in one call. */
+  File = 0,
+  /** A non-blocking pipe or terminal: whole lines, at most PIPE_BUF bytes a call unless one line is longer. */
+  Pipe = 1,
+  /** A socket, whether it blocks or not. */
+  Socket = 2,
+  /** A pipe or terminal in blocking mode: at most PIPE_BUF bytes a call, and only when they fit. */
+  BlockingPipe = 3
+}
+
+function load (): { addon?: Addon, error?: Error } {
+  if (process.env.PINO_PINNED_ADDON === 'off') {
+    return { error: new Error('the native addon is switched off by PINO_PINNED_ADDON=off') }
+  }
+  try {
+    // Two levels up from here, be it src/affinity or dist/affinity.
+    const packageRoot = resolve(__dirname, '..', '..')
+    const loadBuild = require('node-gyp-build') as (directory: string) => Addon
+    return { addon: loadBuild(packageRoot) }
+  } catch (error) {
+    return { error: error instanceof Error ? error : new Error(String(error)) }
+  }
+}
+
+const loaded = load()
+
+/** The addon, or undefined where it is not built, does not load, or is switched off (`PINO_PINNED_ADDON=off`). */
+export const addon: Addon | undefined = loaded.addon
+
+/** Why there is no {@link addon}. */
+export const addonError: Error | undefined = loaded.error
+
+/** CPU time of the calling thread in milliseconds; 0 where nothing tells. */
+export function threadCpuMs (): number {
+  return addon === undefined ? 0 : Math.max(0, addon.threadCpuMs())
+}

@@ -1,0 +1,57 @@
+import { StringDecoder } from 'node:string_decoder'
+import { parentPort } from 'node:worker_threads'
+import { readOptions, type Settings } from './options'
+import { dropInCallers } from './resolve-target'
+import { type DropCounts, RingStream } from './stream/ring-stream'
+
+/**
+ * pino's transport thread can afford to wait for room before it drops a line: the application does not wait for it. A
+ * burst of a million lines loses none this way while the machine is busy with something else for a moment.
+ */
+const PATIENCE_MS = 50
+
+/** The stream behind `transport: { target: 'pino-pinned' }`: it runs in pino's transport thread, which is its producer. */
+class DropInStream extends RingStream {
+  readonly #decoder = new StringDecoder('utf8')
+  #rest = ''
+
+  protected override patienceMs (settings: Settings): number {
+    return settings.onFull === 'block' ? Infinity : PATIENCE_MS
+  }
+
+  /** pino hands over chunks of many lines, cut anywhere; what is accepted or dropped is a line. */
+  override write (chunk: string | Uint8Array): boolean {
+    const text = this.#rest + (typeof chunk === 'string' ? chunk : this.#decoder.write(chunk as Buffer))
+    let from = 0
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
+      super.write(text.slice(from, end + 1))
+      from = end + 1
+    }
+    this.#rest = text.slice(from)
+    return true
+  }
+
+  override end (): void {
+    if (this.#rest.length > 0) super.write(this.#rest)
+    this.#rest = ''
+    super.end()
+  }
+
+  /** thread-stream would end the application with it. */
+  protected override reportFailure (error: Error): void {
+    this.onWarning(error)
+  }
+}
+
+/** What pino calls in its transport thread. */
+export function dropInTarget (options: unknown): RingStream {
+  const callers = dropInCallers()
+  const stream = new DropInStream(readOptions(options, { callers, way: 'drop-in' }))
+  const send = (name: string, args: unknown[]): void => parentPort?.postMessage({ code: 'EVENT', name, args })
+  stream.on('drop', (counts: DropCounts) => {
+    send('drop', [counts])
+    send('stats', [stream.stats()])
+  })
+  stream.on('writer-restart', (restarts: number, reason: Error) => send('writer-restart', [restarts, reason]))
+  return stream
+}

@@ -1,0 +1,28 @@
+/**
+ * pino-pinned: a pino transport that cannot slow its caller.
+ *
+ * Three ways in: `transport()` here, the package's name as `target` in pino's own config (the default export), and
+ * `pino-pinned/register`.
+ */
+
+import { dropInTarget } from './drop-in'
+import { getCallers } from './resolve-target'
+import { readOptions, type TransportOptions } from './options'
+import { RingStream } from './stream/ring-stream'
+
+export type { RingStreamOptions, TransportOptions } from './options'
+export type { DroppedByLevel } from './stream/port'
+export { RingStream, type DropCounts, type Stats } from './stream/ring-stream'
+
+/**
+ * Makes a stream for `pino(stream)`: what is logged goes into shared memory, and a writer thread takes it to a file, a
+ * descriptor, or any pino transport.
+ *
+ * @param options everything that `pino.transport` takes, or `destination`; and the options of the ring
+ * @throws {TypeError|RangeError} `ERR_PINO_PINNED_…`: an option is wrong; it names the option, the value and what is allowed
+ */
+export function transport (options: TransportOptions = {}): RingStream {
+  return new RingStream(readOptions(options, { callers: getCallers(), way: 'direct' }))
+}
+
+export default dropInTarget

@@ -1,0 +1,31 @@
+/** pino's levels as slots of the ring, lowest first; what is not known is counted as such. */
+export const LEVEL_NAMES = ['unknown', 'trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+
+export type LevelName = typeof LEVEL_NAMES[number]
+
+const LEVEL_STEP = 10
+const HIGHEST_SLOT = LEVEL_NAMES.length - 1
+
+/** Slot of a numeric level: custom levels count with the next lower of pino's own. */
+export function slotOfLevel (level: number): number {
+  if (!(level >= 0)) return 0
+  return Math.min(Math.max(1, Math.floor(level / LEVEL_STEP)), HIGHEST_SLOT)
+}
+
+/** What pino puts in front of every line unless a formatter changes it. */
+const LEVEL_KEY = '{"level":'
+
+/**
+ * The numeric level that a line says it has, or undefined: `{"level":30,` or, with labels, `{"level":"info",`.
+ * For lines whose level nobody tells us.
+ */
+export function levelOfText (line: string): number | undefined {
+  if (!line.startsWith(LEVEL_KEY)) return undefined
+  const value = line.slice(LEVEL_KEY.length, LEVEL_KEY.length + 8)
+  if (value.startsWith('"')) {
+    const slot = (LEVEL_NAMES as readonly string[]).indexOf(value.slice(1, value.indexOf('"', 1)).toLowerCase())
+    return slot > 0 ? slot * LEVEL_STEP : undefined
+  }
+  const level = Number.parseInt(value, 10)
+  return Number.isNaN(level) ? undefined : level
+}

@@ -1,0 +1,236 @@
+import { DATA_START, Ending, Flag, HEADER_BYTES, Kind, recordBytes, RingCount, RingWord, type Ring } from './layout'
+
+const NEWLINE = 10
+
+/** Turns the counts of a `dropped` record (see `DROPPED_PAYLOAD_BYTES`) into a line of the log, or null for none. */
+export type FormatNotice = (counts: Float64Array) => string | null
+
+/** How far a writer has come: where it stands, and totals up to there. `release` takes one. */
+export interface Mark {
+  readonly position: number
+  readonly lines: number
+  readonly bytes: number
+  readonly skipped: number
+  readonly outputEnds: number
+}
+
+/**
+ * The side of a ring that the writer owns: it takes records in batches and gives their space back.
+ *
+ * A batch is `gather`, any number of `took`, then `release`. What a batch holds depends on the ring alone, so that a
+ * writer that takes over from a dead one gathers the same bytes again and goes on behind the last that the sink took.
+ * A sink that confirms late may gather several batches before it releases up to a `mark`.
+ */
+export class Consumer implements Mark {
+  readonly ring: Ring
+  readonly #words: Int32Array
+  readonly #counts: Float64Array
+  readonly #bytes: Buffer
+  readonly #mask: number
+  readonly #formatNotice: FormatNotice
+
+  #released: number
+  /** The producer's position as last read. */
+  #published: number
+
+  /** Where the next batch starts, and the totals up to there. */
+  position: number
+  lines: number
+  bytes: number
+  skipped: number
+  outputEnds: number
+
+  /** The batch under way: its bytes in the gather space, and how many of them the sink has taken. */
+  #batchBytes = 0
+  #batchTaken = 0
+
+  constructor (ring: Ring, formatNotice: FormatNotice) {
+    this.ring = ring
+    this.#words = ring.words
+    this.#counts = ring.counts
+    this.#bytes = ring.bytes
+    this.#mask = ring.capacity - 1
+    this.#formatNotice = formatNotice
+    this.#released = this.#published = this.position = Atomics.load(ring.words, RingWord.Released)
+    this.lines = ring.counts[RingCount.LinesWritten]!
+    this.bytes = ring.counts[RingCount.BytesWritten]!
+    this.skipped = ring.counts[RingCount.LinesSkipped]!
+    this.outputEnds = ring.words[RingWord.OutputEnds]!
+    if (Atomics.load(ring.words, RingWord.BatchBase) === this.#released) this.#batchTaken = Atomics.load(ring.words, RingWord.BatchTaken)
+  }
+
+  /** Bytes published and not yet gathered. */
+  get available (): number { return this.look() }
+
+  /** Reads the producer's position afresh; returns what is `available`. */
+  look (): number {
+    // Pairs with the store in Producer.#publish.
+    this.#published = Atomics.load(this.#words, RingWord.Published)
+    const used = (this.#published - this.#released) | 0
+    if (used > this.#words[RingWord.HighWater]!) this.#words[RingWord.HighWater] = used
+    return (this.#published - this.position) | 0
+  }
+
+  /** Bytes gathered and not yet released. */
+  get held (): number { return (this.position - this.#released) | 0 }
+
+  /** Whether the output ends inside a line whose producer will publish no more: `gather` then ends it with a newline. */
+  get mustClose (): boolean {
+    // Looks at the ring after the word: what was published before the word was set must be seen.
+    return (this.outputEnds & Ending.InsideLine) !== 0 && Atomics.load(this.#words, RingWord.ProducerDone) === 1 && this.available === 0
+  }
+
+  /** Position after the last record that `available` saw. */
+  get published (): number { return this.#published }
+
+  /** Position up to which space was given back. */
+  get released (): number { return this.#released }
+
+  /** Where the bytes of the batch that the sink has not taken start and end in `ring.bytes`. */
+  get batchStart (): number { return this.ring.gatherStart + this.#batchTaken }
+  get batchStop (): number { return this.ring.gatherStart + this.#batchBytes }
+
+  /** Whether bytes of the batch under way are still to be taken. */
+  get hasBatch (): boolean { return this.#batchTaken < this.#batchBytes }
+
+  /**
+   * Joins the payloads of the following records in the gather space, as many as fit.
+   *
+   * @param mostLines stop after so many lines; for a sink that takes batches whole, without `took`
+   * @returns false if there was nothing to gather
+   */
+  gather (mostLines = Infinity): boolean {
+    const start = this.position
+    if (this.available === 0) {
+      if (!this.mustClose) return false
+      this.#begin(start, this.#closeLine(this.ring.gatherStart))
+      return true
+    }
+    const words = this.#words
+    const linesStop = this.lines + mostLines
+    let position = start
+    let to = this.ring.gatherStart
+    while (position !== this.#published && this.lines < linesStop) {
+      const place = DATA_START + (position & this.#mask)
+      const size = words[place >> 2]!
+      const next = this.#append(place + HEADER_BYTES, size, words[(place >> 2) + 1]!, to)
+      if (next < 0) break
+      to = next
+      position = (position + recordBytes(size)) | 0
+    }
+    this.position = position
+    this.#begin(start, to)
+    return true
+  }
+
+  #begin (start: number, to: number): void {
+    const words = this.#words
+    this.#batchBytes = to - this.ring.gatherStart
+    this.bytes += this.#batchBytes
+    if (Atomics.load(words, RingWord.BatchBase) !== start) {
+      // In this order: a successor that finds the new base must not find the old count.
+      this.#batchTaken = 0
+      Atomics.store(words, RingWord.BatchTaken, 0)
+      Atomics.store(words, RingWord.BatchBase, start)
+    }
+  }
+
+  /**
+   * The sink has taken `count` more bytes of the batch.
+   *
+   * @param isStored the count stands in `BatchTaken` already (the addon stores it together with the system call)
+   */
+  took (count: number, isStored = false): void {
+    this.#batchTaken += count
+    if (!isStored) Atomics.store(this.#words, RingWord.BatchTaken, this.#batchTaken)
+  }
+
+  /** The sink lost what it had taken of the batch: take it again from its start, or from the start of the line under way. */
+  rewind (toStart: boolean): void {
+    const from = this.ring.gatherStart
+    const line = this.#batchTaken === 0 ? -1 : this.#bytes.subarray(from, from + this.#batchTaken).lastIndexOf(NEWLINE)
+    this.#batchTaken = toStart ? 0 : line + 1
+    Atomics.store(this.#words, RingWord.BatchTaken, this.#batchTaken)
+  }
+
+  /** Gives up the next line: it goes nowhere, and is counted as skipped. */
+  skipLine (): void {
+    const words = this.#words
+    for (let isLast = false; !isLast && this.available > 0;) {
+      const at = (DATA_START + (this.position & this.#mask)) >> 2
+      this.position = (this.position + recordBytes(words[at]!)) | 0
+      isLast = (words[at + 1]! & 0xFF) === Kind.Line && (words[at + 1]! >> 16 & Flag.Last) !== 0
+    }
+    this.skipped++
+    this.release()
+  }
+
+  /** How far `gather` has come, to release up to there later. */
+  mark (): Mark {
+    return { position: this.position, lines: this.lines, bytes: this.bytes, skipped: this.skipped, outputEnds: this.outputEnds }
+  }
+
+  /**
+   * Gives space back, up to what was gathered last or up to a mark. One straight line without a call into JavaScript: a
+   * thread that is terminated stops before it or behind it, so that a line is counted exactly when its space is released.
+   */
+  release (mark: Mark = this): void {
+    const counts = this.#counts
+    const words = this.#words
+    const { position, lines, bytes, skipped, outputEnds } = mark
+    this.#released = position
+    this.#batchBytes = 0
+    this.#batchTaken = 0
+    counts[RingCount.LinesWritten] = lines
+    counts[RingCount.BytesWritten] = bytes
+    counts[RingCount.LinesSkipped] = skipped
+    words[RingWord.OutputEnds] = outputEnds
+    // Pairs with the load in Producer.#refresh: the bytes were read before their space is given back.
+    Atomics.store(words, RingWord.Released, position)
+    // No position: a batch that only closed a line has moved none, and its count is not that of the next.
+    words[RingWord.BatchBase] = position - 1
+    if (Atomics.load(words, RingWord.ProducerWaits) === 1) Atomics.notify(words, RingWord.Released)
+  }
+
+  /** The one place that knows kinds. Appends a record's output at `to`; returns its end, or -1 if it does not fit. */
+  #append (payload: number, size: number, meta: number, to: number): number {
+    switch (meta & 0xFF) {
+      case Kind.Line: {
+        const flags = meta >> 16
+        if (to + size + 1 > this.ring.gatherEnd) return -1
+        // A first part inside an unfinished line: its producer gave up half way.
+        if ((flags & Flag.First) !== 0) to = this.#closeLine(to)
+        this.#bytes.copyWithin(to, payload, payload + size)
+        const isWhole = (flags & Flag.Last) !== 0
+        if (isWhole) this.lines++
+        return this.#endAt(to + size, size > 0, isWhole ? 0 : Ending.InsideLine)
+      }
+      case Kind.Dropped: {
+        const at = payload / 8
+        const text = this.#formatNotice(this.#counts.subarray(at, at + size / 8))
+        if (text === null) return to
+        if (to + Buffer.byteLength(text) + 1 > this.ring.gatherEnd) return -1
+        to = this.#closeLine(to)
+        if ((this.outputEnds & Ending.InsideText) !== 0) this.#bytes[to++] = NEWLINE
+        return this.#endAt(to + this.#bytes.write(text, to), true, 0)
+      }
+      default: // of a kind that this version does not know
+        return to
+    }
+  }
+
+  /** Ends a line that will never be finished, and counts it. */
+  #closeLine (to: number): number {
+    if ((this.outputEnds & Ending.InsideLine) === 0) return to
+    this.skipped++
+    if ((this.outputEnds & Ending.InsideText) !== 0) this.#bytes[to++] = NEWLINE
+    this.outputEnds = Ending.AtLineStart
+    return to
+  }
+
+  #endAt (to: number, hasText: boolean, inside: number): number {
+    const text = hasText ? (this.#bytes[to - 1] === NEWLINE ? 0 : Ending.InsideText) : this.outputEnds & Ending.InsideText
+    this.outputEnds = text | inside
+    return to
+  }
+}

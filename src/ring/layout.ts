@@ -1,0 +1,213 @@
+/**
+ * Shared memory, word by word: its place, its unit, and the one side that writes it.
+ *
+ * A **ring** is one SharedArrayBuffer between one producer and the writer:
+ *
+ *     control block | data (capacity) | slack | gather space
+ *
+ * A record starts inside the data region and is never split: the last one before the wrap runs on into the slack. The
+ * gather space belongs to the writer, which joins payloads there before it hands them to the sink.
+ *
+ * A **writer block** is a second, small SharedArrayBuffer between everybody and the writer thread.
+ *
+ * `i32` words are indexes into an Int32Array over the whole buffer, `f64` words into a Float64Array. Each side's words
+ * keep two cache lines (128 bytes) to themselves, because processors prefetch lines in pairs.
+ */
+
+/** i32 words of the ring. */
+export const enum RingWord {
+  /** Bytes in the data region, a power of two. Written once, by the maker of the ring. */
+  Capacity = 0,
+
+  /** Position after the last visible record, in bytes; runs on and wraps at 2^32. Written by the producer. */
+  Published = 32,
+  /** Number of the last flush asked for. Written by the producer's thread, answered in `Flushed`. */
+  FlushWanted = 33,
+  /** 1 while the producer waits for room and wants to be notified on `Released`. Written by the producer's thread. */
+  ProducerWaits = 34,
+  /** 1 when the producer will publish no more. Written by the producer's thread. */
+  ProducerDone = 35,
+
+  /** Position up to which space is given back. Written by the writer. */
+  Released = 96,
+  /** The `Released` that `BatchTaken` counts from; with any other value no batch is under way. Written by the writer. */
+  BatchBase = 97,
+  /** Bytes of the batch under way that the kernel has taken. Written by the writer. */
+  BatchTaken = 98,
+  /** How the released output ends: a sum of `Ending` bits. Written by the writer. */
+  OutputEnds = 99,
+  /** Number of the last flush done. Written by the writer. */
+  Flushed = 100,
+  /** Most bytes ever seen waiting in the ring. Written by the writer. */
+  HighWater = 101,
+  /** 1 while a target works on one line alone, to find the line that kills it. Written by the writer. */
+  FedAlone = 102
+}
+
+/** f64 words of the ring. */
+export const enum RingCount {
+  /** Lines published. Written by the producer, beside `Published` so that a line dirties one cache line. */
+  LinesAccepted = 20,
+  /** Lines dropped, one word for each of `LEVEL_SLOTS`. Written by the producer. */
+  LinesDropped = 32,
+  /** UTF-8 bytes of the lines dropped. Written by the producer. */
+  BytesDropped = 40,
+
+  /** Lines the sink has taken. Written by the writer. */
+  LinesWritten = 52,
+  /** Bytes the sink has taken, drop notices included. Written by the writer. */
+  BytesWritten = 53,
+  /** Lines given up by the writer: a producer died inside it, or it killed the target twice. Written by the writer. */
+  LinesSkipped = 54
+}
+
+/** Bits of `RingWord.OutputEnds`. */
+export const enum Ending {
+  AtLineStart = 0,
+  /** The last byte is not a newline. */
+  InsideText = 1,
+  /** The last record was not the last of its line. */
+  InsideLine = 2
+}
+
+/** i32 words of the writer block. */
+export const enum WriterWord {
+  /** Bumped (atomic add, then notify) by any thread that wants the writer to look: the one word with many writers. */
+  Wake = 0,
+  /** A `Command`. Written by the thread that owns the writer. */
+  Command = 16,
+  /** Number of the last `reopen` asked for. Written by the thread that owns the writer. */
+  ReopenWanted = 17,
+  /** Which start of the writer is the current one, from 1. Written by the thread that owns the writer. */
+  Generation = 18,
+  /** A bump each time a ring is added. Written (atomic add) by the thread that attaches one. */
+  RingsAnnounced = 20,
+
+  /** A `WriterState`. Written by the writer; put back to `Starting` by its owner while there is no writer. */
+  State = 48,
+  /** The generation whose thread is up and has opened its sink. Written by the writer. */
+  Opened = 49,
+  /** The generation whose thread is known gone. Written as that thread's environment is torn down. */
+  Gone = 50,
+  /** Odd while the writer sleeps until woken (`wait: 'park'`), even while it is awake. Written by the writer. */
+  Sleeping = 51,
+  /** The OS thread's id, 0 where unknown. Written by the writer. */
+  ThreadId = 52,
+  /** Number of the last `reopen` done. Written by the writer. */
+  Reopened = 53,
+  /** errno (positive) that the sink is waiting out, 0 if none. Written by the writer. */
+  Stalled = 54,
+  /** Cores in `PinnedCores`, 0 = not pinned. Written by the writer. */
+  PinnedCount = 55,
+  /** The cores that the kernel says the thread may use, at most `MOST_PINNED_CORES`. Written by the writer. */
+  PinnedCores = 64
+}
+
+/** f64 words of the writer block. */
+export const enum WriterCount {
+  /** CPU time of the writer's thread in milliseconds, over all generations. Written by the writer. */
+  CpuMs = 28
+}
+
+/** What the owner wants of the writer. */
+export const enum Command { Run = 0, End = 1 }
+
+/** What the writer is doing. */
+export const enum WriterState { Starting = 0, Running = 1, Ended = 2, Failed = 3 }
+
+/** Kinds of record. */
+export const enum Kind {
+  /** UTF-8 text. */
+  Line = 1,
+  /** Counts of lines dropped here: `DROPPED_PAYLOAD_BYTES` of f64. */
+  Dropped = 2
+}
+
+/** Flags of a record: a line longer than one record is several, in order. */
+export const enum Flag { First = 1, Last = 2 }
+
+/** Levels are counted in slots, lowest first; slot 0 takes lines whose level is not known. */
+export const LEVEL_SLOTS = 8
+
+/** A `dropped` record: lines by level slot, then bytes, then the time of the first drop (ms since the epoch). */
+export const DROPPED_PAYLOAD_BYTES = (LEVEL_SLOTS + 2) * 8
+
+/** Bytes before the payload: u32 payload length, u8 kind, u8 level slot, u16 flags. */
+export const HEADER_BYTES = 8
+
+/** Longest payload of one record. A longer line is several records. */
+export const MOST_PAYLOAD_BYTES = 64 * 1024
+
+export const LEAST_CAPACITY_BYTES = 64 * 1024
+export const MOST_CAPACITY_BYTES = 1024 * 1024 * 1024
+export const MOST_PINNED_CORES = 1024
+
+const CONTROL_BYTES = 1024
+/** One payload, and a cache line for the NUL that a native encoder puts behind the text. */
+const SLACK_BYTES = MOST_PAYLOAD_BYTES + 64
+/** A batch: about two thousand lines a system call; more than one payload and a notice must fit. */
+const GATHER_BYTES = 256 * 1024
+const WRITER_BLOCK_BYTES = WriterWord.PinnedCores * 4 + MOST_PINNED_CORES * 4
+const PAGE_BYTES = 4096
+
+export const DATA_START = CONTROL_BYTES
+
+/** A ring with its views. Making one allocates; the hot path only uses it. */
+export interface Ring {
+  readonly shared: SharedArrayBuffer
+  readonly words: Int32Array
+  readonly counts: Float64Array
+  readonly bytes: Buffer
+  readonly capacity: number
+  /** Where the gather space starts and ends in `bytes`. */
+  readonly gatherStart: number
+  readonly gatherEnd: number
+  /** Longest payload of a record in this ring: small enough that a long line can stream through it. */
+  readonly mostPayload: number
+}
+
+/**
+ * Makes a ring and touches every page of it, so that no later write meets a page fault.
+ *
+ * @param capacity bytes, a power of two from `LEAST_CAPACITY_BYTES` to `MOST_CAPACITY_BYTES`
+ * @param start first position; tests put it just below a wrap
+ */
+export function createRing (capacity: number, start = 0): Ring {
+  if (!(capacity >= LEAST_CAPACITY_BYTES && capacity <= MOST_CAPACITY_BYTES) || (capacity & (capacity - 1)) !== 0) {
+    throw new RangeError(`ring capacity must be a power of two from ${LEAST_CAPACITY_BYTES} to ${MOST_CAPACITY_BYTES}, not ${capacity}`)
+  }
+  const shared = new SharedArrayBuffer(CONTROL_BYTES + capacity + SLACK_BYTES + GATHER_BYTES)
+  const words = new Int32Array(shared)
+  for (let at = 0; at < words.length; at += PAGE_BYTES / 4) words[at] = 0
+  words[RingWord.Capacity] = capacity
+  words[RingWord.Published] = start
+  words[RingWord.Released] = start
+  words[RingWord.BatchBase] = start - 1
+  return openRing(shared)
+}
+
+/** Views on a ring that another thread made. */
+export function openRing (shared: SharedArrayBuffer): Ring {
+  const words = new Int32Array(shared)
+  const capacity = words[RingWord.Capacity]!
+  const gatherStart = DATA_START + capacity + SLACK_BYTES
+  return {
+    shared,
+    words,
+    counts: new Float64Array(shared),
+    bytes: Buffer.from(shared),
+    capacity,
+    gatherStart,
+    gatherEnd: gatherStart + GATHER_BYTES,
+    mostPayload: Math.min(MOST_PAYLOAD_BYTES, capacity / 4)
+  }
+}
+
+export function createWriterBlock (): SharedArrayBuffer {
+  return new SharedArrayBuffer(WRITER_BLOCK_BYTES)
+}
+
+/** Bytes a record takes in the ring: header, and payload padded to 8. */
+export function recordBytes (payload: number): number {
+  return HEADER_BYTES + ((payload + 7) & ~7)
+}

@@ -1,0 +1,255 @@
+import {
+  DATA_START, DROPPED_PAYLOAD_BYTES, Flag, HEADER_BYTES, Kind, LEVEL_SLOTS, RingCount, RingWord, recordBytes, WriterWord,
+  type Ring
+} from './layout'
+
+/** `Buffer.prototype.utf8Write`, without the encoding look-up that `write` does first. Lone surrogates become U+FFFD. */
+interface Utf8Buffer extends Buffer {
+  utf8Write (text: string, offset: number, most: number): number
+}
+
+/** What can be published: text, or bytes that are UTF-8 already. */
+export type Line = string | Uint8Array
+
+const BYTES_AT = LEVEL_SLOTS
+const SINCE_AT = LEVEL_SLOTS + 1
+const NOTICE_BYTES = recordBytes(DROPPED_PAYLOAD_BYTES)
+
+/**
+ * The side of a ring that the logging thread owns. One thread, one producer, one ring.
+ *
+ * `tryPublish` is the hot path and has one way to say no. Everything that makes a write special (room is short, lines
+ * were dropped and the log must say so, the ring is closed) works by lowering `#quickLimit`, so the hot path pays one
+ * comparison for all of it.
+ */
+export class Producer {
+  readonly ring: Ring
+  readonly #words: Int32Array
+  readonly #counts: Float64Array
+  readonly #bytes: Utf8Buffer
+  readonly #mask: number
+  readonly #mostPayload: number
+  readonly #calmLimit: number
+  /** The writer block, only when the writer sleeps until woken. */
+  readonly #wake: Int32Array | null
+  /** The `Sleeping` number that this producer has already answered with a wake. */
+  #woken = 0
+
+  #position: number
+  /** The writer's position as last read: reading the shared word costs a cache miss while the writer works. */
+  #released: number
+  /** Bytes that may be used by the quick way; -1 sends every write the careful way. */
+  #quickLimit: number
+  #accepted: number
+  #isClosed = false
+
+  /** Lines (by slot), bytes and first time of the drops that no `dropped` record tells of yet. */
+  readonly #untold = new Float64Array(LEVEL_SLOTS + 2)
+  #hasUntold = false
+
+  /** @param wake the words of the writer block if the writer parks (`wait: 'park'`), else null */
+  constructor (ring: Ring, wake: Int32Array | null = null) {
+    this.ring = ring
+    this.#words = ring.words
+    this.#counts = ring.counts
+    this.#bytes = ring.bytes as Utf8Buffer
+    this.#mask = ring.capacity - 1
+    this.#mostPayload = ring.mostPayload
+    this.#calmLimit = ring.capacity / 2
+    this.#wake = wake
+    this.#position = Atomics.load(ring.words, RingWord.Published)
+    this.#released = Atomics.load(ring.words, RingWord.Released)
+    this.#accepted = ring.counts[RingCount.LinesAccepted]!
+    this.#quickLimit = this.#calmLimit
+  }
+
+  /** Bytes in use, by the writer's position as last read. */
+  get used (): number { return (this.#position - this.#released) | 0 }
+
+  /** Whether the quick way is open: room is plenty, nothing is to be told, nobody closed. */
+  get isCalm (): boolean { return this.#quickLimit >= 0 }
+
+  get hasUntold (): boolean { return this.#hasUntold }
+
+  /**
+   * Publishes one line while there is plenty of room: no allocation, no system call, no lock, no throw.
+   *
+   * @returns false if the line must go the careful way; nothing was written then
+   */
+  tryPublish (text: string): boolean {
+    const position = this.#position
+    const most = text.length * 3 // UTF-8 needs at most three bytes a UTF-16 unit
+    if (most > this.#mostPayload || ((position - this.#released) | 0) + most + HEADER_BYTES + 7 > this.#quickLimit) return false
+    const place = DATA_START + (position & this.#mask)
+    const size = this.#bytes.utf8Write(text, place + HEADER_BYTES, most)
+    this.#seal(place, size, Kind.Line | (Flag.First | Flag.Last) << 16)
+    this.#counts[RingCount.LinesAccepted] = ++this.#accepted
+    this.#publish(position + recordBytes(size))
+    return true
+  }
+
+  /**
+   * Publishes one line, measured exactly, in the first `limit` bytes of the ring; a line longer than a record is
+   * published whole, with one store. What was dropped before it is told first.
+   *
+   * @returns false if it does not fit; nothing was written then
+   */
+  tryPublishWithin (line: Line, limit: number): boolean {
+    this.#refresh()
+    const size = Buffer.byteLength(line)
+    const notice = this.#hasUntold ? NOTICE_BYTES : 0
+    if (this.used + notice + this.#mostRecordBytes(size) > limit) return false
+    let position = notice > 0 ? this.#putNotice(this.#position) : this.#position
+    if (size <= this.#mostPayload) {
+      position = this.#put(position, line, size, Flag.First | Flag.Last)
+    } else {
+      for (let from = 0; from < line.length;) {
+        const to = this.partEnd(line, from)
+        const flags = (from === 0 ? Flag.First : 0) | (to === line.length ? Flag.Last : 0)
+        position = this.#put(position, line.slice(from, to), this.#mostPayload, flags)
+        from = to
+      }
+    }
+    this.#accept()
+    this.#publish(position)
+    return true
+  }
+
+  /** Where the part of a long line that starts at `from` ends: short enough for a record, never inside a surrogate pair. */
+  partEnd (line: Line, from: number): number {
+    const end = from + Math.floor(this.#mostPayload / 3)
+    if (end >= line.length) return line.length
+    if (typeof line !== 'string') return end
+    const last = line.charCodeAt(end - 1)
+    return last >= 0xD800 && last <= 0xDBFF ? end - 1 : end
+  }
+
+  /**
+   * Publishes a part of a long line at once, so that the line can be longer than the ring. The line counts as accepted
+   * with its last part.
+   *
+   * @returns false if there is no room now; nothing was written then
+   */
+  tryPublishPart (part: Line, flags: number): boolean {
+    this.#refresh()
+    const size = Buffer.byteLength(part)
+    const notice = this.#hasUntold && (flags & Flag.First) !== 0 ? NOTICE_BYTES : 0
+    if (this.used + notice + recordBytes(size) > this.ring.capacity) return false
+    const position = notice > 0 ? this.#putNotice(this.#position) : this.#position
+    const end = this.#put(position, part, size, flags)
+    if ((flags & Flag.Last) !== 0) this.#accept()
+    this.#publish(end)
+    return true
+  }
+
+  /**
+   * Counts a line as dropped.
+   *
+   * @param slot its level slot, 0 to `LEVEL_SLOTS` - 1
+   * @param size its UTF-8 bytes
+   */
+  drop (slot: number, size: number): void {
+    const counts = this.#counts
+    const untold = this.#untold
+    counts[RingCount.LinesDropped + slot]! += 1
+    counts[RingCount.BytesDropped]! += size
+    if (!this.#hasUntold) untold[SINCE_AT] = Date.now()
+    untold[slot]! += 1
+    untold[BYTES_AT]! += size
+    this.#hasUntold = true
+    this.#quickLimit = -1
+  }
+
+  /**
+   * Publishes a `dropped` record if lines were dropped that none tells of yet.
+   *
+   * @returns false if there is something to tell and no room for it
+   */
+  tryPublishNotice (): boolean {
+    if (!this.#hasUntold) return true
+    this.#refresh()
+    if (this.used + NOTICE_BYTES > this.ring.capacity) return false
+    this.#publish(this.#putNotice(this.#position))
+    this.#settle()
+    return true
+  }
+
+  /** From now on the quick way refuses everything; the careful ways stay open to whoever still may write. */
+  close (): void {
+    this.#isClosed = true
+    this.#quickLimit = -1
+  }
+
+  /** Undoes `close`. */
+  open (): void {
+    this.#isClosed = false
+    this.#settle()
+  }
+
+  /** Reads the writer's position afresh and decides which way the next write goes. */
+  #refresh (): void {
+    // Pairs with the store in Consumer.release: the writer has read the bytes before it gives their space back.
+    this.#released = Atomics.load(this.#words, RingWord.Released)
+    this.#settle()
+  }
+
+  #settle (): void {
+    const used = this.used
+    // Half full and quarter full, so that a ring about half full does not change its mind with every line.
+    const isCalm = !this.#isClosed && !this.#hasUntold && used <= (this.#quickLimit < 0 ? this.#calmLimit / 2 : this.#calmLimit)
+    this.#quickLimit = isCalm ? this.#calmLimit : -1
+  }
+
+  /** Room that `size` bytes of text surely fit in, as one record or as several. */
+  #mostRecordBytes (size: number): number {
+    if (size <= this.#mostPayload) return recordBytes(size)
+    // A part holds at least a third of a record's bytes, less a unit moved on for a surrogate pair.
+    const parts = Math.ceil(size / (Math.floor(this.#mostPayload / 3) - 1))
+    return size + parts * (HEADER_BYTES + 7)
+  }
+
+  #put (position: number, line: Line, most: number, flags: number): number {
+    const place = DATA_START + (position & this.#mask)
+    let size = line.length
+    if (typeof line === 'string') size = this.#bytes.utf8Write(line, place + HEADER_BYTES, most)
+    else this.#bytes.set(line, place + HEADER_BYTES)
+    this.#seal(place, size, Kind.Line | flags << 16)
+    return position + recordBytes(size)
+  }
+
+  #putNotice (position: number): number {
+    const place = DATA_START + (position & this.#mask)
+    this.#counts.set(this.#untold, (place + HEADER_BYTES) / 8)
+    this.#seal(place, DROPPED_PAYLOAD_BYTES, Kind.Dropped | (Flag.First | Flag.Last) << 16)
+    this.#untold.fill(0)
+    this.#hasUntold = false
+    return position + NOTICE_BYTES
+  }
+
+  #seal (place: number, size: number, meta: number): void {
+    this.#words[place >> 2] = size
+    this.#words[(place >> 2) + 1] = meta
+  }
+
+  #accept (): void {
+    this.#counts[RingCount.LinesAccepted] = ++this.#accepted
+    this.#settle()
+  }
+
+  #publish (position: number): void {
+    this.#position = position | 0
+    // Pairs with the load in Consumer.available: payload, header and count are written before they can be seen.
+    Atomics.store(this.#words, RingWord.Published, this.#position)
+    if (this.#wake !== null) this.#wakeWriter(this.#wake)
+  }
+
+  #wakeWriter (words: Int32Array): void {
+    // Pairs with the store in the writer's park: it says it sleeps, then looks once more; we publish, then look whether
+    // it sleeps. One of the two sees the other. One wake for each time it fell asleep is enough.
+    const sleeping = Atomics.load(words, WriterWord.Sleeping)
+    if ((sleeping & 1) === 0 || sleeping === this.#woken) return
+    this.#woken = sleeping
+    Atomics.add(words, WriterWord.Wake, 1)
+    Atomics.notify(words, WriterWord.Wake)
+  }
+}

@@ -1,0 +1,43 @@
+import { writeSync } from 'node:fs'
+import { addon, WriteMode } from '../affinity/addon'
+import type { Port } from './port'
+import type { Leaver } from './process-exit'
+import type { Supervisor } from './supervisor'
+
+const STDERR = 2
+
+/** How a stream leaves with the process: everything accepted is delivered, in bounded time, without an event loop. */
+export class Departure implements Leaver {
+  readonly #port: Port
+  readonly #supervisor: Supervisor
+  readonly #patienceMs: number
+
+  /** @param patienceMs longest time without progress, in milliseconds */
+  constructor (port: Port, supervisor: Supervisor, patienceMs: number) {
+    this.#port = port
+    this.#supervisor = supervisor
+    this.#patienceMs = patienceMs
+  }
+
+  leave (): void { this.#port.leave() }
+
+  leaveNow (): void {
+    const port = this.#port
+    const supervisor = this.#supervisor
+    if (supervisor.isOver) return
+    // Room for the notice comes as the writer goes on; the order to end must not overtake it.
+    const isFlushed = !port.producer.hasUntold || port.flushSync(this.#patienceMs)
+    supervisor.end()
+    const hasEnded = isFlushed && port.waitFor(() => supervisor.hasEnded, this.#patienceMs)
+    if (!hasEnded && port.linesLeft > 0) tell(`pino-pinned: ${port.linesLeft} lines were left: the sink took nothing for ${this.#patienceMs} ms\n`)
+  }
+}
+
+/** To stderr, by a way that can't hold the process: nobody may be reading there. */
+function tell (text: string): void {
+  try {
+    const bytes = Buffer.from(text)
+    if (addon?.writeFd === undefined) writeSync(STDERR, bytes)
+    else addon.writeFd(STDERR, bytes, 0, bytes.length, WriteMode.BlockingPipe, new Int32Array(new SharedArrayBuffer(4)), 0)
+  } catch {} // there is nobody left to tell
+}

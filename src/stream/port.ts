@@ -1,0 +1,247 @@
+import { levelOfText, slotOfLevel, LEVEL_NAMES, type LevelName } from '../levels'
+import { Flag, RingCount, RingWord, type Ring } from '../ring/layout'
+import { type Line, Producer } from '../ring/producer'
+
+/** A waiting thread looks by itself so often whether the writer lives. */
+const LOOK_MS = 5
+/** A writer that has not come up yet gets more time than one that stopped working: starting a thread on a busy machine takes long. */
+const START_PATIENCE_MS = 10_000
+
+/** What a port needs to know of the writer. */
+export interface Keeper {
+  /** The writer has opened its sink. */
+  readonly isUp: boolean
+  /** Nobody will take another line. */
+  readonly isOver: boolean
+  /** Replaces a writer that is known to be dead, without an event loop. */
+  keepAlive (): void
+  wake (): void
+}
+
+export interface PortSettings {
+  onFull: 'drop' | 'block'
+  /** How long a line may wait for room before it is dropped, in milliseconds; `Infinity` under `onFull: 'block'`. */
+  patienceMs: number
+  reserve: { level: number, ratio: number } | null
+  exitTimeout: number
+}
+
+/** Lines dropped, by level; levels without any are left out. */
+export type DroppedByLevel = Partial<Record<LevelName, number>>
+
+/**
+ * One producer's way to the writer: what happens to a line when the quick way is closed, and every wait for the writer.
+ * It knows no events and no event loop.
+ */
+export class Port {
+  readonly producer: Producer
+  readonly ring: Ring
+  readonly #words: Int32Array
+  readonly #keeper: Keeper
+  readonly #settings: PortSettings
+  readonly #commonLimit: number
+  #isClosed = false
+  #isLeaving = false
+  #mayWait = true
+  #releasedAtTimeout = 0
+
+  constructor (ring: Ring, block: Int32Array, keeper: Keeper, settings: PortSettings & { wait: string }) {
+    this.ring = ring
+    this.producer = new Producer(ring, settings.wait === 'park' ? block : null)
+    this.#words = ring.words
+    this.#keeper = keeper
+    this.#settings = settings
+    const reserved = settings.reserve === null || settings.onFull === 'block' ? 0 : Math.floor(ring.capacity * settings.reserve.ratio)
+    this.#commonLimit = ring.capacity - reserved
+  }
+
+  /** No more lines, unless the process is leaving: then whoever still logs is heard. */
+  close (): void {
+    this.#isClosed = true
+    this.producer.close()
+  }
+
+  /** Takes lines again: there is a writer again. */
+  open (): void {
+    this.#isClosed = false
+    this.producer.open()
+  }
+
+  /** The process's exit handlers are about to run. */
+  leave (): void { this.#isLeaving = true }
+
+  get isLeaving (): boolean { return this.#isLeaving }
+
+  /**
+   * Takes a line when there is not plenty of room: as one that fits exactly, one that may use the reserve, one that waits,
+   * or one that is dropped and counted.
+   *
+   * @param level the line's level as pino says, if it says
+   * @returns whether the line was accepted
+   */
+  writeCarefully (line: Line, level: number | undefined): boolean {
+    if (line.length === 0) return true
+    const isRefused = this.#keeper.isOver || (this.#isClosed && !this.#isLeaving)
+    if (!isRefused) {
+      if (this.producer.tryPublishWithin(line, this.#commonLimit)) return true
+      level ??= levelOf(line)
+      const { reserve } = this.#settings
+      if (reserve !== null && level !== undefined && level >= reserve.level && this.producer.tryPublishWithin(line, this.ring.capacity)) return true
+      if (this.#writePatiently(line)) return true
+    }
+    this.producer.drop(slotOfLevel(level ?? levelOf(line) ?? NaN), Buffer.byteLength(line))
+    return false
+  }
+
+  /** Asks for everything published so far to be delivered. Returns a number for `isFlushed`. */
+  requestFlush (): number {
+    this.producer.tryPublishNotice()
+    const number = (this.#words[RingWord.FlushWanted]! + 1) | 0
+    // Pairs with the load in the writer's RingOutlet.answerFlush: whoever sees the number sees what was published before.
+    Atomics.store(this.#words, RingWord.FlushWanted, number)
+    this.#keeper.wake()
+    return number
+  }
+
+  isFlushed (number: number): boolean {
+    return ((Atomics.load(this.#words, RingWord.Flushed) - number) | 0) >= 0
+  }
+
+  /**
+   * Waits until everything published so far is delivered.
+   *
+   * @param patienceMs longest time without progress, in milliseconds
+   * @returns false if that time ran out, or nobody will take the lines
+   */
+  flushSync (patienceMs: number): boolean {
+    const number = this.requestFlush()
+    if (!this.waitFor(() => this.isFlushed(number), patienceMs)) return false
+    return !this.producer.hasUntold || this.#flushNotice(patienceMs)
+  }
+
+  /** There was no room to tell of the drops before; there is now. */
+  #flushNotice (patienceMs: number): boolean {
+    const number = this.requestFlush()
+    return this.waitFor(() => this.isFlushed(number), patienceMs)
+  }
+
+  /**
+   * Blocks the thread until `isDone`, keeping a writer alive meanwhile.
+   *
+   * @returns false if `patienceMs` went by without progress, or nobody will take the lines
+   */
+  waitFor (isDone: () => boolean, patienceMs: number): boolean {
+    let progress = this.progress
+    let since = performance.now()
+    while (!isDone()) {
+      if (this.#keeper.isOver) return false
+      this.#keeper.keepAlive()
+      Atomics.wait(this.#words, RingWord.Flushed, Atomics.load(this.#words, RingWord.Flushed), LOOK_MS)
+      const now = performance.now()
+      if (this.progress !== progress) {
+        progress = this.progress
+        since = now
+      } else if (now - since > this.patience(patienceMs)) {
+        return isDone()
+      }
+    }
+    return true
+  }
+
+  /** A number that changes whenever the sink takes something. */
+  get progress (): number {
+    return Atomics.load(this.#words, RingWord.Released) + Atomics.load(this.#words, RingWord.BatchTaken)
+  }
+
+  /** How long to wait without progress: longer while the writer is not up yet. */
+  patience (patienceMs: number): number {
+    return this.#keeper.isUp ? patienceMs : Math.max(patienceMs, START_PATIENCE_MS)
+  }
+
+  /** Bytes of the ring in use now. */
+  get used (): number {
+    return (Atomics.load(this.#words, RingWord.Published) - Atomics.load(this.#words, RingWord.Released)) | 0
+  }
+
+  get linesAccepted (): number { return this.ring.counts[RingCount.LinesAccepted]! }
+  get linesWritten (): number { return this.ring.counts[RingCount.LinesWritten]! }
+  get linesSkipped (): number { return this.ring.counts[RingCount.LinesSkipped]! }
+  get bytesWritten (): number { return this.ring.counts[RingCount.BytesWritten]! }
+  get bytesDropped (): number { return this.ring.counts[RingCount.BytesDropped]! }
+  get highWater (): number { return Math.max(this.#words[RingWord.HighWater]!, this.used) }
+
+  /** Lines in the ring that the sink has not taken. */
+  get linesLeft (): number { return Math.max(0, this.linesAccepted - this.linesWritten - this.linesSkipped) }
+
+  get linesDropped (): number {
+    return LEVEL_NAMES.reduce((sum, _, slot) => sum + this.ring.counts[RingCount.LinesDropped + slot]!, 0)
+  }
+
+  get droppedByLevel (): DroppedByLevel {
+    const byLevel: DroppedByLevel = {}
+    LEVEL_NAMES.forEach((name, slot) => {
+      const count = this.ring.counts[RingCount.LinesDropped + slot]!
+      if (count > 0) byLevel[name] = count
+    })
+    return byLevel
+  }
+
+  #writePatiently (line: Line): boolean {
+    const { onFull, patienceMs, exitTimeout } = this.#settings
+    if (onFull === 'block') return this.#writeInParts(line, Infinity)
+    if (this.#isLeaving) return this.#writeInParts(line, exitTimeout)
+    if (patienceMs === 0 || this.#isStuck()) return false
+    const isWritten = this.#writeInParts(line, patienceMs)
+    this.#mayWait = isWritten
+    if (!isWritten) this.#releasedAtTimeout = Atomics.load(this.#words, RingWord.Released)
+    return isWritten
+  }
+
+  /** Nothing has moved since a line last waited in vain: the next would wait in vain too. */
+  #isStuck (): boolean {
+    return !this.#mayWait && Atomics.load(this.#words, RingWord.Released) === this.#releasedAtTimeout
+  }
+
+  /** Publishes a line as room comes, part by part if it is longer than a record. */
+  #writeInParts (line: Line, patienceMs: number): boolean {
+    const { producer } = this
+    for (let from = 0; from < line.length;) {
+      const to = producer.partEnd(line, from)
+      const part = from === 0 && to === line.length ? line : line.slice(from, to)
+      const flags = (from === 0 ? Flag.First : 0) | (to === line.length ? Flag.Last : 0)
+      if (!this.#waitForRoom(() => producer.tryPublishPart(part, flags), patienceMs)) {
+        return from > 0 // the writer closes what stands there already, and counts it as skipped
+      }
+      from = to
+    }
+    return true
+  }
+
+  #waitForRoom (tryPublish: () => boolean, patienceMs: number): boolean {
+    if (tryPublish()) return true
+    this.#keeper.wake()
+    let released = Atomics.load(this.#words, RingWord.Released)
+    let since = performance.now()
+    // Pairs with the load in Consumer.release: we say that we wait, then look again; it releases, then looks whether we do.
+    Atomics.store(this.#words, RingWord.ProducerWaits, 1)
+    try {
+      while (!tryPublish()) {
+        if (this.#keeper.isOver) return false
+        this.#keeper.keepAlive()
+        Atomics.wait(this.#words, RingWord.Released, released, Math.min(LOOK_MS, patienceMs))
+        const now = performance.now()
+        const releasedNow = Atomics.load(this.#words, RingWord.Released)
+        if (releasedNow !== released) since = now
+        else if (now - since > patienceMs) return tryPublish()
+        released = releasedNow
+      }
+      return true
+    } finally {
+      Atomics.store(this.#words, RingWord.ProducerWaits, 0)
+    }
+  }
+}
+
+function levelOf (line: Line): number | undefined {
+  return typeof line === 'string' ? levelOfText(line) : undefined
+}

@@ -1,0 +1,62 @@
+/**
+ * The last moment of the process, after all of the application's `exit` handlers.
+ *
+ * A listener of our own would run somewhere between theirs, and lines logged in those behind it would come too late. So
+ * `process.emit('exit')` and `process.reallyExit` (which ends a `process.exit()` within an exit handler) are wrapped, as
+ * the package signal-exit does it.
+ */
+
+export interface Leaver {
+  /** The `exit` handlers are about to run: they may still log, also behind whoever ends the stream. */
+  leave (): void
+  /** They have run: deliver what there is. Must not throw. */
+  leaveNow (): void
+}
+
+interface HookedProcess { emit: (...args: unknown[]) => unknown, reallyExit?: (...args: unknown[]) => unknown }
+
+const leavers = new Set<Leaver>()
+let isHooked = false
+let isLeaving = false
+
+export function addLeaver (leaver: Leaver): void {
+  if (!isHooked) hook(process as unknown as HookedProcess)
+  isHooked = true
+  leavers.add(leaver)
+  if (isLeaving) leaver.leave()
+}
+
+export function removeLeaver (leaver: Leaver): void {
+  leavers.delete(leaver)
+}
+
+function hook (host: HookedProcess): void {
+  const { emit, reallyExit } = host
+  host.emit = function (...args: unknown[]): unknown {
+    if (args[0] !== 'exit') return Reflect.apply(emit, this, args)
+    startLeaving()
+    try {
+      return Reflect.apply(emit, this, args)
+    } finally {
+      leaveNow()
+    }
+  }
+  if (reallyExit === undefined) return
+  host.reallyExit = function (...args: unknown[]): unknown {
+    leaveNow()
+    return Reflect.apply(reallyExit, this, args)
+  }
+}
+
+function startLeaving (): void {
+  isLeaving = true
+  for (const leaver of leavers) leaver.leave()
+}
+
+function leaveNow (): void {
+  // Each once: what did not get away in its time does not get a second one.
+  for (const leaver of leavers) {
+    leavers.delete(leaver)
+    leaver.leaveNow()
+  }
+}

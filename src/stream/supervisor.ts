@@ -1,0 +1,269 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers'
+import { Worker, type WorkerOptions } from 'node:worker_threads'
+import { addon } from '../affinity/addon'
+import type { Settings } from '../options'
+import { Command, MOST_PINNED_CORES, RingWord, WriterCount, WriterState, WriterWord, type Ring } from '../ring/layout'
+import type { WriterData, WriterMessage } from '../writer-data'
+
+const WRITER_FILE = join(__dirname, '..', 'writer', 'main.js')
+/** Pause before the writer is started again after a second, third … death in a row. The first costs no pause. */
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 5000
+/** After so many deaths in a row that brought nothing through, a target is fed line by line. */
+const DEATHS_BEFORE_CARE = 2
+
+/** What the supervisor tells. It holds its host weakly: a stream that the application forgot must be collectable. */
+export interface SupervisorHost {
+  onReady (): void
+  /** A message of the target's own, to be emitted by the stream. */
+  onEvent (name: string, args: unknown[]): void
+  onWarning (error: Error): void
+  onRestart (restarts: number, reason: Error): void
+  /** Nobody will take another line: the sink failed for good, or writers died too often. */
+  onFailed (error: Error): void
+  /** The writer's thread has ended as it was told to. */
+  onEnded (): void
+}
+
+/** Starts the writer, watches it, and starts another on the same rings when it dies. */
+export class Supervisor {
+  readonly block: Int32Array
+  readonly #counts: Float64Array
+  readonly #settings: Settings
+  readonly #cores: number[] | null
+  readonly #rings: Ring[]
+  readonly #host: WeakRef<SupervisorHost>
+  /** Called when there is no writer and none will come, also when the host is gone. */
+  readonly #onClosed: () => void
+  #worker!: Worker
+  #generation = 0
+  #restarts = 0
+  /** Deaths since the last one that was followed by lines getting through. */
+  #deaths = 0
+  #releasedAtDeath = NaN
+  #reason: Error | undefined
+  /** Set while a dead writer is not replaced yet: not before this time (ms since the epoch). */
+  #restartAt: number | undefined
+  #isFailed = false
+  #isClosed = false
+  #isRef = false
+  /** The last message that the stream sent to the target, for its successor. */
+  #config: unknown
+
+  constructor (block: SharedArrayBuffer, rings: Ring[], settings: Settings, cores: number[] | null, host: SupervisorHost, onClosed: () => void) {
+    this.block = new Int32Array(block)
+    this.#counts = new Float64Array(block)
+    this.#rings = rings
+    this.#settings = settings
+    this.#cores = cores
+    this.#host = new WeakRef(host)
+    this.#onClosed = onClosed
+    this.#start()
+  }
+
+  get worker (): Worker { return this.#worker }
+  get restarts (): number { return this.#restarts }
+
+  /** The writer has opened its sink. */
+  get isUp (): boolean { return Atomics.load(this.block, WriterWord.Opened) === this.#generation }
+
+  /** Nobody will take another line, unless `restart` is called. */
+  get isOver (): boolean { return this.#isFailed || this.#isClosed || this.#state >= WriterState.Ended }
+
+  /** The writer has taken everything and closed its sink. */
+  get hasEnded (): boolean { return this.#state === WriterState.Ended }
+
+  /** The writer's thread is gone, and no other will come. */
+  get isClosed (): boolean { return this.#isClosed }
+
+  get #state (): WriterState { return Atomics.load(this.block, WriterWord.State) }
+
+  get state (): 'starting' | 'running' | 'stalled' | 'restarting' | 'ended' | 'failed' {
+    if (this.#isFailed) return 'failed'
+    if (this.#restartAt !== undefined) return 'restarting'
+    switch (this.#state) {
+      case WriterState.Starting: return 'starting'
+      case WriterState.Running: return Atomics.load(this.block, WriterWord.Stalled) === 0 ? 'running' : 'stalled'
+      case WriterState.Ended: return 'ended'
+      case WriterState.Failed: return 'failed'
+    }
+  }
+
+  /** The cores that the kernel says the writer is pinned to; null if it is not. */
+  get pinned (): number[] | null {
+    const count = Math.min(Atomics.load(this.block, WriterWord.PinnedCount), MOST_PINNED_CORES)
+    return count === 0 ? null : Array.from(this.block.subarray(WriterWord.PinnedCores, WriterWord.PinnedCores + count))
+  }
+
+  get cpuMs (): number { return this.#counts[WriterCount.CpuMs]! }
+
+  /** Makes the writer look at its rings and orders now. */
+  wake (): void {
+    Atomics.add(this.block, WriterWord.Wake, 1)
+    Atomics.notify(this.block, WriterWord.Wake)
+  }
+
+  /** Tells the writer to take everything to the sink, close it and end. */
+  end (): void {
+    Atomics.store(this.block, WriterWord.Command, Command.End)
+    this.wake()
+  }
+
+  /** Has the path opened again. Returns whether that has been done is to be asked with `hasReopened`. */
+  reopen (): number {
+    const number = Atomics.add(this.block, WriterWord.ReopenWanted, 1) + 1
+    this.wake()
+    return number
+  }
+
+  hasReopened (number: number): boolean {
+    return ((Atomics.load(this.block, WriterWord.Reopened) - number) | 0) >= 0
+  }
+
+  /** To the target, in its thread. */
+  post (message: unknown, transferList?: readonly unknown[]): void {
+    if ((message as { code?: unknown } | null)?.code === 'PINO_CONFIG') this.#config = message
+    this.#worker.postMessage(message, transferList as [])
+  }
+
+  ref (): void {
+    this.#isRef = true
+    this.#worker.ref()
+  }
+
+  unref (): void {
+    this.#isRef = false
+    this.#worker.unref()
+  }
+
+  /** Ends the thread as it stands: its time to end by itself ran out. */
+  abandon (): void {
+    this.#closed()
+    this.#worker.terminate().catch(() => {}) // it was ending already
+  }
+
+  /**
+   * For those who wait without an event loop: if the writer is known to be gone, starts another right now. The event that
+   * would tell of the death can't arrive while they wait.
+   */
+  keepAlive (): void {
+    if (this.isOver) return
+    if (this.#restartAt === undefined && this.#isKnownGone()) this.#died(new Error('the writer thread is gone'))
+    if (this.#restartAt !== undefined && Date.now() >= this.#restartAt) this.#restart()
+  }
+
+  /** Starts a writer again after the last one failed for good. */
+  restart (): void {
+    if (this.#isClosed || !this.isOver) return
+    this.#isFailed = false
+    this.#deaths = 0
+    this.#restart()
+  }
+
+  #isKnownGone (): boolean {
+    if (Atomics.load(this.block, WriterWord.Gone) === this.#generation) return true
+    if (addon !== undefined || process.platform !== 'linux') return false
+    const thread = Atomics.load(this.block, WriterWord.ThreadId)
+    return thread > 0 && !existsSync(`/proc/self/task/${thread}`)
+  }
+
+  #start (): void {
+    const generation = ++this.#generation
+    Atomics.store(this.block, WriterWord.ThreadId, 0)
+    Atomics.store(this.block, WriterWord.State, WriterState.Starting)
+    Atomics.store(this.block, WriterWord.Generation, generation)
+    const worker = new Worker(writerFile(), this.#workerOptions())
+    this.#worker = worker
+    worker.on('message', (message: WriterMessage) => this.#received(message))
+    worker.on('error', (error) => { this.#reason = error })
+    worker.on('exit', (code) => this.#exited(generation, code))
+    // After the listeners: adding one for messages later would hold the process again.
+    if (!this.#isRef) worker.unref()
+    if (this.#config !== undefined) worker.postMessage(this.#config)
+  }
+
+  #workerOptions (): WorkerOptions {
+    const { sink, worker, wait, dropNotice, name } = this.#settings
+    const data: WriterData = {
+      block: this.block.buffer as SharedArrayBuffer,
+      rings: this.#rings.map((ring) => ring.shared),
+      generation: this.#generation,
+      sink: sink.kind === 'fd' ? sink : { kind: 'target', filename: sink.filename, usesMultistream: sink.usesMultistream },
+      wait,
+      dropNotice,
+      name,
+      cores: this.#cores,
+      isCareful: this.#deaths >= DEATHS_BEFORE_CARE
+    }
+    // A file needs none of what the application preloads; a target may need a loader that stands there.
+    if (sink.kind === 'fd') return { name, execArgv: [], workerData: data }
+    return { name, trackUnmanagedFds: false, ...worker, workerData: { ...data, workerData: sink.options } }
+  }
+
+  #received (message: WriterMessage): void {
+    const host = this.#host.deref()
+    switch (message?.code) {
+      case 'READY': return host?.onReady()
+      case 'EVENT': return host?.onEvent(message.name, Array.isArray(message.args) ? message.args : [message.args])
+      case 'WARNING': return host?.onWarning(message.err)
+      case 'ERROR':
+        this.#reason = message.err
+        if (message.isFinal === true) this.#fail(message.err)
+    }
+  }
+
+  #exited (generation: number, code: number): void {
+    if (generation !== this.#generation || this.#isClosed || this.#restartAt !== undefined) return
+    if (this.hasEnded) {
+      this.#closed()
+      this.#host.deref()?.onEnded()
+    } else if (!this.isOver) {
+      this.#died(this.#reason ?? new Error(`the writer thread exited with code ${code}`))
+    }
+  }
+
+  /** Plans the next start. Lines wait in the ring meanwhile. */
+  #died (reason: Error): void {
+    this.#reason = undefined
+    const released = this.#rings.reduce((sum, ring) => sum + Atomics.load(ring.words, RingWord.Released), 0)
+    this.#deaths = released === this.#releasedAtDeath ? this.#deaths + 1 : 1
+    this.#releasedAtDeath = released
+    if (this.#deaths > this.#settings.maxRestarts) {
+      this.#fail(new Error(`the writer died ${this.#deaths} times without getting a line through; the last time: ${reason.message}`, { cause: reason }))
+      return
+    }
+    this.#restarts++
+    const pauseMs = this.#deaths === 1 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (this.#deaths - 2), LONGEST_PAUSE_MS)
+    this.#restartAt = Date.now() + pauseMs
+    setTimeout(() => this.keepAlive(), pauseMs).unref()
+    this.#host.deref()?.onRestart(this.#restarts, reason)
+  }
+
+  #restart (): void {
+    this.#restartAt = undefined
+    try {
+      this.#start()
+    } catch (error) {
+      this.#died(error as Error) // no thread to be had now
+    }
+  }
+
+  #closed (): void {
+    this.#isClosed = true
+    this.#onClosed()
+  }
+
+  #fail (error: Error): void {
+    if (this.#isFailed) return
+    this.#isFailed = true
+    this.#host.deref()?.onFailed(error)
+  }
+}
+
+/** A bundler moves files: then the application says where the writer's stands, in the map that pino's bundler plugins keep. */
+function writerFile (): string {
+  const overrides = (globalThis as { __bundlerPathsOverrides?: Record<string, string> }).__bundlerPathsOverrides
+  return overrides?.['pino-pinned-writer'] ?? WRITER_FILE
+}

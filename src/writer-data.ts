@@ -1,0 +1,35 @@
+/** What crosses between the application side and the writer thread, besides shared memory. */
+
+import type { FdSink, TargetSink } from './options'
+
+/** `workerData` of the writer thread. */
+export interface WriterData {
+  /** The writer block. */
+  block: SharedArrayBuffer
+  /** The rings known when the thread starts, the owner's first. */
+  rings: SharedArrayBuffer[]
+  /** Which start of the writer this is, from 1. */
+  generation: number
+  sink: FdSink | Omit<TargetSink, 'options'>
+  wait: 'poll' | 'spin' | 'park'
+  dropNotice: boolean
+  /** Name of the OS thread. */
+  name: string
+  /** Cores to pin to, or null: then the thread takes the process's own mask. */
+  cores: number[] | null
+  /** Feed a target line by line: two writers died at the same position. */
+  isCareful: boolean
+  /** What a target's function gets. It stands here because targets look for it in `workerData.workerData`. */
+  workerData?: Record<string, unknown>
+}
+
+/** Messages from the writer thread; targets may send `EVENT` and `WARNING` themselves, as under thread-stream. */
+export type WriterMessage =
+  /** The sink is open. */
+  | { code: 'READY' }
+  /** To be emitted by the stream. */
+  | { code: 'EVENT', name: string, args: unknown }
+  /** Something the user should know; logging goes on. */
+  | { code: 'WARNING', err: Error }
+  /** The sink failed for good (`isFinal`), or the target did and a new one may do better. */
+  | { code: 'ERROR', err: Error, isFinal?: boolean }

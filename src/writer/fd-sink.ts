@@ -1,0 +1,140 @@
+import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, writeSync, type Stats } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { getSystemErrorName } from 'node:util'
+import { addon, WriteMode } from '../affinity/addon'
+import type { FdSink as FdSinkSettings } from '../options'
+import { RingWord, type Ring } from '../ring/layout'
+
+const { O_APPEND, O_CREAT, O_NOCTTY = 0, O_NONBLOCK = 0, O_TRUNC, O_WRONLY } = constants
+const NEWLINE = 10
+/** What a write of at most so many bytes to a pipe does, it does whole, whatever other processes write to it (Linux). */
+const PIPE_BUF = 4096
+const DEFAULT_MODE = 0o666
+
+/** An errno as a thrown error has it. */
+export interface SystemError extends Error { code: string, errno?: number, syscall?: string, path?: string }
+
+/**
+ * A file descriptor as sink: a path, or a descriptor that the process has. No call it makes can block for ever, since a
+ * thread inside such a call can neither be ended nor let the process end.
+ */
+export class FdSink {
+  readonly #settings: FdSinkSettings
+  readonly #path: string | null
+  #fd = -1
+  #mode = WriteMode.File
+  /** We opened it, so we close it. */
+  #isOurs = false
+  #isRegular = false
+  /** It was open before, by this thread or by the one it takes over from: then nothing may be truncated. */
+  #hasBeenOpen: boolean
+
+  constructor (settings: FdSinkSettings, hasBeenOpen: boolean) {
+    this.#settings = settings
+    this.#hasBeenOpen = hasBeenOpen
+    const { destination } = settings
+    this.#path = typeof destination === 'number' ? null : destination.startsWith('file:') ? fileURLToPath(destination) : destination
+  }
+
+  get isPath (): boolean { return this.#path !== null }
+  get isOpen (): boolean { return this.#fd >= 0 }
+  get hasBeenOpen (): boolean { return this.#hasBeenOpen }
+
+  /** Opens the sink, again if it was open. Throws what the system says. */
+  open (): void {
+    this.close()
+    if (this.#path !== null) this.#openPath(this.#path)
+    else this.#openDescriptor(this.#settings.destination as number)
+    this.#hasBeenOpen = true
+  }
+
+  #openPath (path: string): void {
+    const { append, mkdir, mode } = this.#settings
+    if (mkdir) mkdirSync(dirname(path), { recursive: true })
+    const truncate = append || this.#hasBeenOpen ? 0 : O_TRUNC
+    // Non-blocking: a FIFO without a reader says so (ENXIO) instead of holding the thread. Regular files do not mind.
+    this.#fd = openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | truncate, mode ?? DEFAULT_MODE)
+    this.#isOurs = true
+    this.#setMode(fstatSync(this.#fd), true)
+  }
+
+  #openDescriptor (descriptor: number): void {
+    const stats = fstatSync(descriptor)
+    this.#fd = descriptor
+    this.#isOurs = false
+    let isNonBlocking = false
+    if (stats.isFIFO() || stats.isCharacterDevice()) {
+      // The descriptor is shared with other processes, its flags with it. A description of our own may be non-blocking.
+      try {
+        this.#fd = openSync(`/proc/self/fd/${descriptor}`, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_APPEND)
+        this.#isOurs = isNonBlocking = true
+      } catch {}
+    }
+    this.#setMode(stats, isNonBlocking)
+  }
+
+  #setMode (stats: Stats, isNonBlocking: boolean): void {
+    this.#isRegular = stats.isFile()
+    if (stats.isSocket()) this.#mode = WriteMode.Socket
+    else if (stats.isFIFO() || stats.isCharacterDevice()) this.#mode = isNonBlocking ? WriteMode.Pipe : WriteMode.BlockingPipe
+    else this.#mode = WriteMode.File
+  }
+
+  /**
+   * Writes `ring.bytes` from `from` to `to`, or the part that the sink takes now.
+   *
+   * @returns bytes taken; if none, a negative errno
+   */
+  write (ring: Ring, from: number, to: number): number {
+    return addon?.writeFd !== undefined
+      ? addon.writeFd(this.#fd, ring.bytes, from, to, this.#mode, ring.words, RingWord.BatchTaken)
+      : this.#writeWithoutAddon(ring.bytes, from, to)
+  }
+
+  /** Whether `write` stores the bytes taken in `BatchTaken` together with the system call. */
+  get storesTaken (): boolean { return addon?.writeFd !== undefined }
+
+  /** Without the addon a socket or a terminal that could not be reopened is written as it is: that call can block. */
+  #writeWithoutAddon (bytes: Buffer, from: number, to: number): number {
+    let end = to
+    if (this.#mode === WriteMode.Pipe && end - from > PIPE_BUF) {
+      const last = bytes.lastIndexOf(NEWLINE, from + PIPE_BUF - 1)
+      end = last >= from ? last + 1 : Math.min(to, endOfLine(bytes, from))
+    }
+    try {
+      return writeSync(this.#fd, bytes, from, end - from)
+    } catch (error) {
+      return (error as SystemError).errno ?? -1
+    }
+  }
+
+  /** Whether the file is on no path any more: what is written to it now, nobody will read. */
+  get isDeleted (): boolean {
+    return this.isPath && this.#isRegular && fstatSync(this.#fd).nlink === 0
+  }
+
+  /** Brings everything written to the disk. */
+  sync (): void {
+    if (this.#isRegular) fsyncSync(this.#fd)
+  }
+
+  close (): void {
+    if (this.#fd >= 0 && this.#isOurs) {
+      try { closeSync(this.#fd) } catch {} // nothing is buffered here, so nothing is lost that can be helped
+    }
+    this.#fd = -1
+  }
+
+  /** An error as `fs` would throw it. */
+  error (errno: number): SystemError {
+    const code = getSystemErrorName(errno)
+    const error = new Error(`${code}: cannot write to ${this.#path ?? `descriptor ${this.#settings.destination}`}`) as SystemError
+    return Object.assign(error, { code, errno, syscall: 'write' }, this.#path === null ? {} : { path: this.#path })
+  }
+}
+
+function endOfLine (bytes: Buffer, from: number): number {
+  const at = bytes.indexOf(NEWLINE, from)
+  return at < 0 ? Infinity : at + 1
+}

@@ -1,0 +1,144 @@
+import type { Consumer } from '../ring/consumer'
+import type { FdSink as FdSinkSettings } from '../options'
+import { FdSink, type SystemError } from './fd-sink'
+import { pausesOf, remedyOfOpen, remedyOfWrite } from './sink-errors'
+import type { WriterThread } from './thread'
+
+/** Each pause is this much longer than the one before. */
+const PAUSE_GROWTH = 1.5
+
+/** Takes lines to a file descriptor in a plain loop, without an event loop, until told to end. */
+export class FdWriter {
+  readonly #thread: WriterThread
+  readonly #sink: FdSink
+  readonly #fsync: boolean
+  /** The pause after the next failure, and the error that it grew with. */
+  #pauseMs = 0
+  #stalledBy = ''
+
+  constructor (thread: WriterThread, settings: FdSinkSettings) {
+    this.#thread = thread
+    this.#sink = new FdSink(settings, thread.isSuccessor)
+    this.#fsync = settings.fsync
+  }
+
+  /** Returns when the owner said so and everything is written, or when the sink failed for good. */
+  run (): void {
+    const thread = this.#thread
+    try {
+      this.#open()
+      thread.ready()
+      while (!thread.isEnding || !thread.isIdle) {
+        if (thread.wantsReopen) this.#reopen()
+        if (this.#drain()) thread.waiter.worked()
+        else thread.waiter.idle(thread.hasNothingToDo)
+      }
+      this.#sink.close()
+      thread.ended()
+    } catch (error) {
+      this.#sink.close()
+      thread.fail(error as Error)
+    }
+  }
+
+  /** One batch of each ring. Returns whether there was any. */
+  #drain (): boolean {
+    let didWork = false
+    for (const outlet of this.#thread.outlets) {
+      if (outlet.consumer.gather()) {
+        this.#deliver(outlet.consumer)
+        didWork = true
+      }
+      outlet.answerFlush()
+    }
+    return didWork
+  }
+
+  #deliver (consumer: Consumer): void {
+    const sink = this.#sink
+    do {
+      while (consumer.hasBatch) {
+        const taken = sink.write(consumer.ring, consumer.batchStart, consumer.batchStop)
+        if (taken > 0) {
+          consumer.took(taken, sink.storesTaken)
+          if (this.#pauseMs > 0) this.#resumed()
+        } else {
+          this.#waitOut(sink.error(taken), consumer)
+        }
+      }
+    } while (this.#wasLost(consumer))
+    if (this.#fsync) this.#sync()
+    consumer.release()
+  }
+
+  /** Whether the batch went into a file that is on no path any more; then the file is made again and the batch repeated. */
+  #wasLost (consumer: Consumer): boolean {
+    if (!this.#sink.isDeleted) return false
+    consumer.rewind(true)
+    this.#open()
+    return true
+  }
+
+  #sync (): void {
+    try {
+      this.#sink.sync()
+    } catch (error) {
+      // What a failed fsync leaves behind nobody can tell: the kernel may have given the pages up. Say so and go on.
+      this.#thread.warn(error as Error)
+    }
+  }
+
+  #waitOut (error: SystemError, consumer: Consumer): void {
+    switch (remedyOfWrite(error.code, this.#sink.isPath)) {
+      case 'wait':
+        this.#pause(error)
+        if (this.#thread.wantsReopen) this.#reopen()
+        return
+      case 'reopen':
+        this.#pause(error)
+        // A new reader must not begin in the middle of a line.
+        consumer.rewind(false)
+        this.#open()
+        return
+      case 'final':
+        throw error
+    }
+  }
+
+  /** Opens the sink, waiting as long as the table says that it may still open. */
+  #open (): void {
+    for (;;) {
+      try {
+        this.#sink.open()
+        return
+      } catch (error) {
+        if (remedyOfOpen((error as SystemError).code, this.#sink.hasBeenOpen) === 'final') throw error
+        this.#pause(error as SystemError)
+      }
+    }
+  }
+
+  /** The owner wants the path opened again: logrotate has moved the file. */
+  #reopen (): void {
+    this.#thread.reopened()
+    this.#open()
+  }
+
+  #pause (error: SystemError): void {
+    const pauses = pausesOf(error.code)
+    if (this.#stalledBy !== error.code) {
+      this.#stalledBy = error.code
+      this.#pauseMs = pauses.first
+      this.#thread.setStalled(Math.abs(error.errno ?? 1))
+    }
+    this.#thread.waiter.pause(this.#pauseMs)
+    this.#pauseMs = Math.min(this.#pauseMs * PAUSE_GROWTH, pauses.longest)
+    for (const outlet of this.#thread.outlets) outlet.consumer.look() // keeps the high water true
+  }
+
+  #resumed (): void {
+    this.#pauseMs = 0
+    this.#stalledBy = ''
+    this.#thread.setStalled(0)
+  }
+}

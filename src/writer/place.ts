@@ -1,0 +1,38 @@
+import { readlinkSync } from 'node:fs'
+import { basename } from 'node:path'
+import { addon, type Addon } from '../affinity/addon'
+import { MOST_PINNED_CORES, WriterWord } from '../ring/layout'
+import type { WriterThread } from './thread'
+
+/** Gives the thread its name and its cores, before it takes the first record. */
+export function takePlace (thread: WriterThread): void {
+  const { block, data } = thread
+  Atomics.store(block, WriterWord.ThreadId, threadId())
+  Atomics.store(block, WriterWord.PinnedCount, 0)
+  if (addon === undefined) return
+  try {
+    addon.setThreadName(data.name)
+    // A thread inherits the cores of the one that started it: without cores of its own it takes the process's.
+    if (data.cores === null) addon.unpinThread()
+    else pin(addon, block, data.cores)
+  } catch (error) {
+    thread.warn(error as Error)
+  }
+}
+
+function pin (addon: Addon, block: Int32Array, cores: readonly number[]): void {
+  addon.pinThread(cores)
+  const granted = addon.threadAffinity().slice(0, MOST_PINNED_CORES)
+  granted.forEach((core, at) => { block[WriterWord.PinnedCores + at] = core })
+  Atomics.store(block, WriterWord.PinnedCount, granted.length)
+}
+
+/** The thread's id as /proc has it, by which others can see whether it lives; 0 where nothing tells. */
+function threadId (): number {
+  if (addon !== undefined) return addon.threadId()
+  try {
+    return Number(basename(readlinkSync('/proc/thread-self')))
+  } catch {
+    return 0
+  }
+}

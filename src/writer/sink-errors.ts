@@ -1,0 +1,69 @@
+/**
+ * What to do about an error of the sink: the one table. Everything not listed is final.
+ *
+ * - `wait`: it passes; keep the batch, pause, try again
+ * - `reopen`: this descriptor is finished, the path may still be good; open it again, then go on with the line under way
+ * - `final`: tell the application, then drop and count
+ */
+export type Remedy = 'wait' | 'reopen' | 'final'
+
+/** Pauses between tries, in milliseconds: the first and the longest. */
+export interface Pauses { readonly first: number, readonly longest: number }
+
+interface Rule {
+  /** A descriptor that the user gave, or that stands for one: there is no path to open again. */
+  readonly descriptor: Remedy
+  /** A path, already open. */
+  readonly path: Remedy
+  readonly pauses: Pauses
+}
+
+/** A reader that catches up: prompt at first, cheap when it lasts. */
+const READER: Pauses = { first: 0.05, longest: 10 }
+/** A disk or a peer: looked at ten times a second at most. */
+const DISK: Pauses = { first: 1, longest: 100 }
+
+const RULES: Readonly<Record<string, Rule>> = {
+  EAGAIN: { descriptor: 'wait', path: 'wait', pauses: READER },
+  EWOULDBLOCK: { descriptor: 'wait', path: 'wait', pauses: READER },
+  EINTR: { descriptor: 'wait', path: 'wait', pauses: READER },
+  ENOBUFS: { descriptor: 'wait', path: 'wait', pauses: DISK },
+  ENOMEM: { descriptor: 'wait', path: 'wait', pauses: DISK },
+  ENOSPC: { descriptor: 'wait', path: 'wait', pauses: DISK },
+  EDQUOT: { descriptor: 'wait', path: 'wait', pauses: DISK },
+  EFBIG: { descriptor: 'wait', path: 'wait', pauses: DISK },
+  EIO: { descriptor: 'final', path: 'reopen', pauses: DISK },
+  ESTALE: { descriptor: 'final', path: 'reopen', pauses: DISK },
+  EPIPE: { descriptor: 'final', path: 'reopen', pauses: DISK }
+}
+
+/** What to do when a write failed with `code`. */
+export function remedyOfWrite (code: string, isPath: boolean): Remedy {
+  return RULES[code]?.[isPath ? 'path' : 'descriptor'] ?? 'final'
+}
+
+/** How long to pause after `code`. */
+export function pausesOf (code: string): Pauses {
+  return RULES[code]?.pauses ?? DISK
+}
+
+/** Opening fails with these for a while only: no descriptor or memory left, a FIFO without a reader. */
+const OPEN_AGAIN: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENXIO', 'EINTR', 'EAGAIN', 'EBUSY', 'ETXTBSY', 'ENOSPC', 'EDQUOT'])
+
+/**
+ * What to do when opening the sink failed with `code`.
+ *
+ * @param hasBeenOpen it was open before: then the path was good once, and whoever took it away may bring it back
+ */
+export function remedyOfOpen (code: string, hasBeenOpen: boolean): Remedy {
+  return hasBeenOpen || OPEN_AGAIN.has(code) ? 'wait' : 'final'
+}
+
+/**
+ * A target is a program of its own: whatever ends it (it throws, rejects, emits 'error', closes early) costs this target
+ * its life, and a new one is loaded in a new writer. Only one that never came up the first time is final: it would fail
+ * the same way again.
+ */
+export function remedyOfTarget (hasBeenOpen: boolean): 'restart' | 'final' {
+  return hasBeenOpen ? 'restart' : 'final'
+}

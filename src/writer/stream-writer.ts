@@ -1,0 +1,206 @@
+import { StringDecoder } from 'node:string_decoder'
+import type { Consumer, Mark } from '../ring/consumer'
+import type { TargetSink } from '../options'
+import { RingWord } from '../ring/layout'
+import { loadTarget, type TargetStream } from './load-target'
+import type { RingOutlet } from './rings'
+import { remedyOfTarget } from './sink-errors'
+import type { WriterThread } from './thread'
+
+/** A sleep in an event loop costs more than one in `Atomics.wait`: rarer at first, as rare in the end. */
+const SHORTEST_SLEEP_MS = 1
+/** How long a target that was asked to flush may take before its silence counts as an answer. */
+const FLUSH_PATIENCE_MS = 1000
+/** A target's flush may mean an fsync: unasked, not more often than this, unless the ring fills. */
+const FLUSH_EVERY_MS = 250
+/** Space is wanted back when so much of the ring is held. */
+const HELD_RATIO = 1 / 4
+
+/** Hands lines to a pino transport, in an event loop, until told to end. */
+export class StreamWriter {
+  readonly #thread: WriterThread
+  readonly #settings: Omit<TargetSink, 'options'>
+  readonly #decoders = new Map<RingOutlet, StringDecoder>()
+  #target!: TargetStream
+  #isEnding = false
+  /** The target said it has enough. */
+  #isFull = false
+  #timer: NodeJS.Timeout | undefined
+  #marks: Map<RingOutlet, Mark> | null = null
+  #flushedAt = 0
+  /** Lines published before this were fed to a target that died: feed them one by one. */
+  readonly #carefulUntil = new Map<RingOutlet, number>()
+
+  constructor (thread: WriterThread, settings: Omit<TargetSink, 'options'>) {
+    this.#thread = thread
+    this.#settings = settings
+  }
+
+  run (): void {
+    const stop = (error: unknown): void => this.#fail(error)
+    process.on('uncaughtException', stop)
+    process.on('unhandledRejection', stop)
+    this.#open().then(() => this.#tick(), stop)
+  }
+
+  async #open (): Promise<void> {
+    const { filename } = this.#settings
+    const target = await loadTarget(filename)
+    this.#target = await target(this.#thread.data.workerData)
+    if (typeof this.#target?.write !== 'function') throw new TypeError(`${filename} did not return a stream`)
+    this.#target.on('error', (error) => this.#fail(error))
+    this.#target.on('drain', () => {
+      this.#isFull = false
+      this.#soon()
+    })
+    this.#target.on('close', () => this.#closed())
+    this.#startCarefully()
+    this.#thread.ready()
+  }
+
+  /**
+   * After two deaths at one position lines are fed one by one. A line that was being fed alone when the last writer died
+   * is the culprit: it is given up.
+   */
+  #startCarefully (): void {
+    for (const outlet of this.#thread.outlets) {
+      const { consumer } = outlet
+      const isFound = consumer.ring.words[RingWord.FedAlone] === 1
+      if (!isFound && !this.#thread.data.isCareful) continue
+      consumer.look()
+      this.#carefulUntil.set(outlet, consumer.published)
+      if (isFound) consumer.skipLine()
+      consumer.ring.words[RingWord.FedAlone] = 0
+    }
+  }
+
+  #soon (): void {
+    clearTimeout(this.#timer)
+    setImmediate(() => this.#tick())
+  }
+
+  #tick = (): void => {
+    const thread = this.#thread
+    if (this.#isEnding) return
+    if (thread.wantsReopen) thread.reopened()
+    let didWork = false
+    for (const outlet of thread.outlets) {
+      if (!this.#isFull && this.#feed(outlet)) didWork = true
+    }
+    this.#confirm()
+    for (const outlet of thread.outlets) outlet.answerFlush()
+    if (thread.isEnding && thread.outlets.every((outlet) => outlet.consumer.available === 0)) {
+      this.#end()
+    } else if (didWork) {
+      thread.waiter.worked()
+      this.#soon()
+    } else {
+      this.#sleep()
+    }
+  }
+
+  #sleep (): void {
+    const { waiter, data } = this.#thread
+    if (data.wait === 'spin' && !this.#isFull) {
+      setImmediate(this.#tick)
+      return
+    }
+    this.#timer = setTimeout(this.#tick, Math.max(SHORTEST_SLEEP_MS, waiter.nextSleepMs()))
+  }
+
+  /** One batch of a ring to the target. Returns whether there was any. */
+  #feed (outlet: RingOutlet): boolean {
+    const { consumer } = outlet
+    const careful = this.#carefulUntil.get(outlet)
+    const isAlone = careful !== undefined && ((careful - consumer.position) | 0) > 0
+    // Alone means that the one before is confirmed: whatever happens now is this line's doing.
+    if (isAlone && consumer.held > 0) return false
+    if (!consumer.gather(isAlone ? 1 : Infinity)) return false
+    consumer.ring.words[RingWord.FedAlone] = isAlone ? 1 : 0
+    const text = this.#decode(outlet, consumer)
+    if (text.length > 0 && this.#target.write(text) === false) this.#isFull = true
+    return true
+  }
+
+  #decode (outlet: RingOutlet, consumer: Consumer): string {
+    let decoder = this.#decoders.get(outlet)
+    if (decoder === undefined) this.#decoders.set(outlet, decoder = new StringDecoder('utf8'))
+    return decoder.write(consumer.ring.bytes.subarray(consumer.batchStart, consumer.batchStop))
+  }
+
+  /** Gives back the space of lines that have left the target, or asks the target to let them go. */
+  #confirm (): void {
+    const outlets = this.#thread.outlets.filter((outlet) => outlet.consumer.held > 0)
+    if (outlets.length === 0 || this.#marks !== null) return
+    const target = this.#target
+    if (typeof target.flush === 'function') {
+      const isUrgent = this.#carefulUntil.size > 0 || outlets.some((outlet) => outlet.wantsFlush || outlet.consumer.held > outlet.consumer.ring.capacity * HELD_RATIO)
+      if (isUrgent || performance.now() - this.#flushedAt >= FLUSH_EVERY_MS) this.#flush(outlets)
+    } else if (!this.#isFull && (target.writableLength ?? 0) === 0 && (target.readableLength ?? 0) === 0) {
+      for (const { consumer } of outlets) this.#release(consumer, consumer.mark())
+    }
+  }
+
+  #flush (outlets: RingOutlet[]): void {
+    const marks = new Map(outlets.map((outlet) => [outlet, outlet.consumer.mark()]))
+    this.#marks = marks
+    const done = (error?: unknown): void => {
+      if (this.#marks !== marks) return
+      clearTimeout(timer)
+      this.#marks = null
+      this.#flushedAt = performance.now()
+      if (error instanceof Error) this.#thread.warn(error)
+      for (const [outlet, mark] of marks) this.#release(outlet.consumer, mark)
+      this.#soon()
+    }
+    const timer = setTimeout(done, FLUSH_PATIENCE_MS)
+    flushOf(this.#target).then(done, done)
+  }
+
+  #release (consumer: Consumer, mark: Mark): void {
+    consumer.ring.words[RingWord.FedAlone] = 0
+    consumer.release(mark)
+  }
+
+  #end (): void {
+    this.#isEnding = true
+    for (const decoder of this.#decoders.values()) {
+      const rest = decoder.end()
+      if (rest.length > 0) this.#target.write(rest)
+    }
+    this.#target.end()
+  }
+
+  #closed (): void {
+    if (!this.#isEnding) {
+      this.#fail(new Error(`the target ${this.#settings.filename} closed before it was ended`))
+      return
+    }
+    this.#marks = null // a flush that answers now would release less
+    for (const outlet of this.#thread.outlets) {
+      outlet.consumer.release()
+      outlet.answerFlush()
+    }
+    this.#thread.ended()
+    // As under thread-stream: what else the target keeps open must not hold the thread.
+    setImmediate(() => process.exit(0))
+  }
+
+  #fail (reason: unknown): void {
+    const error = reason instanceof Error ? reason : new Error(String(reason))
+    if (remedyOfTarget(this.#thread.isSuccessor) === 'final') this.#thread.fail(error)
+    else this.#thread.post({ code: 'ERROR', err: error })
+    setImmediate(() => process.exit(1))
+  }
+}
+
+/** Resolves when a target has flushed, whichever way it says so. */
+function flushOf (target: TargetStream): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const flush = target.flush!
+    const done = (error?: Error | null): void => { if (error) reject(error); else resolve() }
+    const result = flush.length === 0 ? flush.call(target) : flush.call(target, done)
+    if (result instanceof Promise) result.then(() => resolve(), reject)
+    else if (flush.length === 0) resolve()
+  })
+}

@@ -1,0 +1,94 @@
+import { threadCpuMs } from '../affinity/addon'
+import { WriterCount, WriterWord } from '../ring/layout'
+
+/** Looks that find nothing before the first sleep: a burst that pauses for a microsecond should not cost a sleep. */
+const LOOKS_BEFORE_SLEEP = 3
+/** First sleep. Linux adds its own 50 µs of timer slack. */
+const SHORTEST_SLEEP_MS = 0.05
+/** Longest sleep of an idle writer: at most this late after a quiet time, for about half a percent of a core. */
+export const LONGEST_SLEEP_MS = 10
+/** Each sleep is this much longer than the one before. */
+const SLEEP_GROWTH = 1.5
+/** A parked writer looks by itself so often: a producer can be terminated between publishing and waking. */
+const PARKED_LOOK_MS = 100
+/** How often the CPU time in the writer block is brought up to date. */
+const CPU_TIME_EVERY_MS = 100
+
+/** How the writer spends the time when there is nothing to write (option `wait`). */
+export class Waiter {
+  readonly #block: Int32Array
+  readonly #counts: Float64Array
+  readonly #wait: 'poll' | 'spin' | 'park'
+  readonly #cpuMsBefore: number
+  #looks = 0
+  #sleepMs = SHORTEST_SLEEP_MS
+  #cpuTimeDue = 0
+
+  constructor (block: SharedArrayBuffer, wait: 'poll' | 'spin' | 'park') {
+    this.#block = new Int32Array(block)
+    this.#counts = new Float64Array(block)
+    this.#wait = wait
+    this.#cpuMsBefore = this.#counts[WriterCount.CpuMs]!
+    // A predecessor may have died asleep: odd must go on to mean asleep.
+    if ((Atomics.load(this.#block, WriterWord.Sleeping) & 1) === 1) Atomics.add(this.#block, WriterWord.Sleeping, 1)
+  }
+
+  /** There was something to do. */
+  worked (): void {
+    this.#looks = 0
+    this.#sleepMs = SHORTEST_SLEEP_MS
+  }
+
+  /**
+   * There was nothing to do: returns soon (`poll`), at once (`spin`) or when woken (`park`).
+   *
+   * @param isIdle looks once more whether there is nothing to do
+   */
+  idle (isIdle: () => boolean): void {
+    if (++this.#looks <= LOOKS_BEFORE_SLEEP) return
+    this.#keepCpuTime()
+    if (this.#wait === 'park') this.#park(isIdle)
+    else if (this.#wait === 'poll') this.#sleep(isIdle)
+  }
+
+  /** How long to sleep now; each time a little longer. For a writer that sleeps in an event loop. */
+  nextSleepMs (): number {
+    this.#keepCpuTime()
+    const sleepMs = this.#sleepMs
+    this.#sleepMs = Math.min(sleepMs * SLEEP_GROWTH, LONGEST_SLEEP_MS)
+    return sleepMs
+  }
+
+  /** Waits out a sink that cannot take more now. Ends early when somebody wakes the writer. */
+  pause (ms: number): void {
+    this.#keepCpuTime()
+    Atomics.wait(this.#block, WriterWord.Wake, Atomics.load(this.#block, WriterWord.Wake), ms)
+  }
+
+  #sleep (isIdle: () => boolean): void {
+    const wake = Atomics.load(this.#block, WriterWord.Wake)
+    if (isIdle()) Atomics.wait(this.#block, WriterWord.Wake, wake, this.nextSleepMs())
+  }
+
+  #park (isIdle: () => boolean): void {
+    const block = this.#block
+    const wake = Atomics.load(block, WriterWord.Wake)
+    // Pairs with the load in Producer.#wakeWriter: we say that we sleep and look once more; it publishes and looks whether
+    // we sleep. A wake between our look and our sleep has changed `Wake`, so that the sleep ends at once.
+    Atomics.add(block, WriterWord.Sleeping, 1)
+    if (isIdle()) Atomics.wait(block, WriterWord.Wake, wake, PARKED_LOOK_MS)
+    Atomics.add(block, WriterWord.Sleeping, 1)
+  }
+
+  #keepCpuTime (): void {
+    const now = performance.now()
+    if (now < this.#cpuTimeDue) return
+    this.#cpuTimeDue = now + CPU_TIME_EVERY_MS
+    this.keepCpuTime()
+  }
+
+  /** Brings the CPU time in the writer block up to date. */
+  keepCpuTime (): void {
+    this.#counts[WriterCount.CpuMs] = this.#cpuMsBefore + threadCpuMs()
+  }
+}

@@ -1,0 +1,84 @@
+import type { Plant } from './load'
+
+/** Bugs that the explorer must find; each is a slip that a change of the code could make. */
+export const plants = {
+  publishBeforePayload: [{
+    file: 'ring/producer.ts',
+    replace: 'const size = this.#bytes.utf8Write(text, place + HEADER_BYTES, most)',
+    by: `const size = Buffer.byteLength(text)
+      this.#publish(position + recordBytes(size))
+      this.#bytes.utf8Write(text, place + HEADER_BYTES, most)`
+  }],
+  publishBeforeHeader: [{
+    file: 'ring/producer.ts',
+    replace: 'this.#seal(place, size, Kind.Line | (Flag.First | Flag.Last) << 16) this.#counts',
+    by: `this.#publish(position + recordBytes(size))
+      this.#seal(place, size, Kind.Line | (Flag.First | Flag.Last) << 16)
+      this.#counts`
+  }],
+  plainPublish: [{
+    file: 'ring/producer.ts',
+    replace: 'Atomics.store(this.#words, RingWord.Published, this.#position)',
+    by: 'this.#words[RingWord.Published] = this.#position'
+  }],
+  staleOwnPosition: [{
+    file: 'ring/producer.ts',
+    replace: 'get used (): number { return (this.#position - this.#released) | 0 }',
+    by: `get used (): number {
+      if (this.seen !== this.#released) this.then = (this.#position - this.#released) | 0
+      this.seen = this.#released
+      return this.then
+    }`
+  }],
+  releaseUpToPublished: [{
+    file: 'ring/consumer.ts',
+    replace: 'this.#released = position',
+    by: 'this.#released = this.position = Atomics.load(words, RingWord.Published)'
+  }, {
+    file: 'ring/consumer.ts',
+    replace: 'Atomics.store(words, RingWord.Released, position)',
+    by: 'Atomics.store(words, RingWord.Released, this.#released)'
+  }],
+  releaseBeforeCopy: [{
+    file: 'ring/consumer.ts',
+    replace: 'if (this.available === 0) {',
+    by: `const seen = this.available
+    Atomics.store(this.#words, RingWord.Released, this.#published)
+    if (seen === 0) {`
+  }],
+  takenAfterBase: [{
+    file: 'ring/consumer.ts',
+    replace: 'Atomics.store(words, RingWord.BatchTaken, 0) Atomics.store(words, RingWord.BatchBase, start)',
+    by: 'Atomics.store(words, RingWord.BatchBase, start); Atomics.store(words, RingWord.BatchTaken, 0)'
+  }],
+  takenForgotten: [{
+    file: 'ring/consumer.ts',
+    replace: 'if (Atomics.load(ring.words, RingWord.BatchBase) === this.#released) this.#batchTaken =',
+    by: 'if (this.#released < 0) this.#batchTaken ='
+  }],
+  sleepsBeforeSayingSo: [{
+    file: 'writer/waiter.ts',
+    replace: 'Atomics.add(block, WriterWord.Sleeping, 1) if (isIdle()) Atomics.wait(',
+    by: 'const idle = isIdle(); Atomics.add(block, WriterWord.Sleeping, 1); if (idle) Atomics.wait('
+  }],
+  readsWakeTooLate: [{
+    file: 'writer/waiter.ts',
+    replace: 'if (isIdle()) Atomics.wait(block, WriterWord.Wake, wake,',
+    by: 'if (isIdle()) Atomics.wait(block, WriterWord.Wake, Atomics.load(block, WriterWord.Wake),'
+  }],
+  looksBeforePublishing: [{
+    file: 'ring/producer.ts',
+    replace: 'Atomics.store(this.#words, RingWord.Published, this.#position) if (this.#wake !== null) this.#wakeWriter(this.#wake)',
+    by: 'if (this.#wake !== null) this.#wakeWriter(this.#wake); Atomics.store(this.#words, RingWord.Published, this.#position)'
+  }],
+  wakesOnce: [{
+    file: 'ring/producer.ts',
+    replace: '(sleeping & 1) === 0 || sleeping === this.#woken',
+    by: '(sleeping & 1) === 0 || this.#woken !== 0'
+  }],
+  successorTakesSleepForWaking: [{
+    file: 'writer/waiter.ts',
+    replace: 'if ((Atomics.load(this.#block, WriterWord.Sleeping) & 1) === 1) Atomics.add(this.#block, WriterWord.Sleeping, 1)',
+    by: ''
+  }]
+} satisfies Record<string, Plant[]>
