@@ -37,8 +37,8 @@ class DropInStream extends RingStream {
     super.end()
   }
 
-  /** thread-stream would end the application with it. */
-  protected override reportFailure (error: Error): void {
+  /** An 'error' of ours would end the application, and so would the next line after a 'close': lines are dropped and counted. */
+  override onFailed (error: Error): void {
     this.onWarning(error)
   }
 }

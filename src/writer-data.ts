@@ -30,6 +30,9 @@ export type WriterMessage =
   /** To be emitted by the stream. */
   | { code: 'EVENT', name: string, args: unknown }
   /** Something the user should know; logging goes on. */
-  | { code: 'WARNING', err: Error }
+  | { code: 'WARNING', err: Error, details?: ErrorDetails }
   /** The sink failed for good (`isFinal`), or the target did and a new one may do better. */
-  | { code: 'ERROR', err: Error, isFinal?: boolean }
+  | { code: 'ERROR', err: Error, isFinal?: boolean, details?: ErrorDetails }
+
+/** What a message between threads leaves behind of an error: its own properties, such as `code` and `path`. */
+export type ErrorDetails = Record<string, string | number>

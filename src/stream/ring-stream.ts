@@ -69,6 +69,13 @@ const forgotten = new FinalizationRegistry<{ port: Port, supervisor: Supervisor 
   supervisor.end()
 })
 
+/** Apart from the stream: what is made here lives as long as the writer, and must not hold the stream. */
+function leaveWithProcess (port: Port, supervisor: Supervisor, { exitTimeout }: Settings): void {
+  const departure = new Departure(port, supervisor, exitTimeout)
+  addLeaver(departure)
+  supervisor.onClosed = () => removeLeaver(departure)
+}
+
 /**
  * A stream for pino that copies each line into shared memory and returns. It has the methods, getters and events of a
  * ThreadStream and can stand wherever one stands.
@@ -102,7 +109,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   #tickMs = TICK_MS
   #isTicking = false
   /** Totals at the last 'drop' event, and when it was. */
-  #told = { lines: 0, bytes: 0, byLevel: {} as DroppedByLevel, at: 0 }
+  #told = { lines: 0, bytes: 0, byLevel: {} as DroppedByLevel, at: -Infinity }
 
   /**
    * @param options what `new ThreadStream` takes (`filename`, `workerData`, `workerOpts`, `bufferSize`, `sync`) and the
@@ -117,11 +124,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     sayOnceThatAddonIsMissing()
     const ring = createRing(Math.max(settings.capacity, LEAST_CAPACITY_BYTES))
     const block = createWriterBlock()
-    this.#supervisor = new Supervisor(block, [ring], settings, cores, this, () => removeLeaver(departure))
+    this.#supervisor = new Supervisor(block, [ring], settings, cores, this)
     this.#port = new Port(ring, this.#supervisor.block, this.#supervisor, { ...settings, patienceMs: this.patienceMs(settings) })
     this.#producer = this.#port.producer
-    const departure = new Departure(this.#port, this.#supervisor, settings.exitTimeout)
-    if (settings.worker.autoEnd !== false) addLeaver(departure)
+    if (settings.worker.autoEnd !== false) leaveWithProcess(this.#port, this.#supervisor, settings)
     forgotten.register(this, { port: this.#port, supervisor: this.#supervisor })
     this.on('message', (message: unknown, transferList?: readonly Transferable[]) => {
       if (settings.sink.kind === 'target') this.#supervisor.post(message, transferList)
@@ -247,7 +253,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     if (this.#isClosed) return
     this.#isClosed = this.#isDestroyed = true
     this.#port.close()
-    process.nextTick(() => this.emit('close'))
+    process.nextTick(() => {
+      this.#tellDrops(0) // while somebody listens
+      this.emit('close')
+    })
   }
 
   /**
@@ -332,15 +341,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.emit('writer-restart', restarts, reason)
   }
 
-  /** @internal */
+  /** @internal The sink failed for good: lines are dropped and counted from now on. */
   onFailed (error: Error): void {
     this.#error = error
     this.#close()
-    this.reportFailure(error)
-  }
-
-  /** The sink failed for good: lines are dropped and counted from now on. */
-  protected reportFailure (error: Error): void {
     if (this.listenerCount('error') > 0) this.emit('error', error)
     else this.onWarning(error)
   }
@@ -368,7 +372,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#isTicking = false
     this.#producer.tryPublishNotice()
     this.#wantMetadata(!this.#producer.isCalm)
-    this.#tellDrops()
+    this.#tellDrops(DROP_EVENT_EVERY_MS)
     if (this.#needsDrain && this.#port.used <= this.#port.ring.capacity / 2 && !this.#supervisor.isOver) {
       this.#needsDrain = false
       this.emit('drain')
@@ -377,10 +381,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     if ((this.#needsDrain || isUntold || this.#producer.hasUntold) && !this.#isClosed) this.#tickSoon()
   }
 
-  #tellDrops (): void {
+  #tellDrops (everyMs: number): void {
     const { linesDropped, bytesDropped, droppedByLevel } = this.#port
     const now = performance.now()
-    if (linesDropped === this.#told.lines || now - this.#told.at < DROP_EVENT_EVERY_MS) return
+    if (linesDropped === this.#told.lines || now - this.#told.at < everyMs) return
     const counts: DropCounts = {
       linesDropped: linesDropped - this.#told.lines,
       bytesDropped: bytesDropped - this.#told.bytes,

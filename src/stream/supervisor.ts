@@ -36,7 +36,7 @@ export class Supervisor {
   readonly #rings: Ring[]
   readonly #host: WeakRef<SupervisorHost>
   /** Called when there is no writer and none will come, also when the host is gone. */
-  readonly #onClosed: () => void
+  onClosed: () => void = () => {}
   #worker!: Worker
   #generation = 0
   #restarts = 0
@@ -52,14 +52,13 @@ export class Supervisor {
   /** The last message that the stream sent to the target, for its successor. */
   #config: unknown
 
-  constructor (block: SharedArrayBuffer, rings: Ring[], settings: Settings, cores: number[] | null, host: SupervisorHost, onClosed: () => void) {
+  constructor (block: SharedArrayBuffer, rings: Ring[], settings: Settings, cores: number[] | null, host: SupervisorHost) {
     this.block = new Int32Array(block)
     this.#counts = new Float64Array(block)
     this.#rings = rings
     this.#settings = settings
     this.#cores = cores
     this.#host = new WeakRef(host)
-    this.#onClosed = onClosed
     this.#start()
   }
 
@@ -207,10 +206,10 @@ export class Supervisor {
     switch (message?.code) {
       case 'READY': return host?.onReady()
       case 'EVENT': return host?.onEvent(message.name, Array.isArray(message.args) ? message.args : [message.args])
-      case 'WARNING': return host?.onWarning(message.err)
+      case 'WARNING': return host?.onWarning(Object.assign(message.err, message.details))
       case 'ERROR':
-        this.#reason = message.err
-        if (message.isFinal === true) this.#fail(message.err)
+        this.#reason = Object.assign(message.err, message.details)
+        if (message.isFinal === true) this.#fail(this.#reason)
     }
   }
 
@@ -252,7 +251,7 @@ export class Supervisor {
 
   #closed (): void {
     this.#isClosed = true
-    this.#onClosed()
+    this.onClosed()
   }
 
   #fail (error: Error): void {

@@ -189,7 +189,7 @@ export class StreamWriter {
   #fail (reason: unknown): void {
     const error = reason instanceof Error ? reason : new Error(String(reason))
     if (remedyOfTarget(this.#thread.isSuccessor) === 'final') this.#thread.fail(error)
-    else this.#thread.post({ code: 'ERROR', err: error })
+    else this.#thread.dying(error)
     setImmediate(() => process.exit(1))
   }
 }

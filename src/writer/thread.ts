@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Command, WriterState, WriterWord } from '../ring/layout'
-import type { WriterData, WriterMessage } from '../writer-data'
+import type { ErrorDetails, WriterData, WriterMessage } from '../writer-data'
 import { RingOutlet } from './rings'
 import { Waiter } from './waiter'
 
@@ -49,14 +49,17 @@ export class WriterThread {
 
   /** The sink failed for good: nobody will take another line. */
   fail (error: Error): void {
-    this.post({ code: 'ERROR', err: error, isFinal: true })
+    this.post({ code: 'ERROR', err: error, isFinal: true, details: detailsOf(error) })
     this.#setState(WriterState.Failed)
   }
 
   /** The errno that the sink is waiting out, 0 when it takes lines. */
   setStalled (errno: number): void { Atomics.store(this.block, WriterWord.Stalled, errno) }
 
-  warn (error: Error): void { this.post({ code: 'WARNING', err: error }) }
+  warn (error: Error): void { this.post({ code: 'WARNING', err: error, details: detailsOf(error) }) }
+
+  /** This target is finished; a new one may do better. */
+  dying (error: Error): void { this.post({ code: 'ERROR', err: error, details: detailsOf(error) }) }
 
   post (message: WriterMessage): void { parentPort?.postMessage(message) }
 
@@ -65,4 +68,8 @@ export class WriterThread {
     Atomics.store(this.block, WriterWord.State, state)
     Atomics.notify(this.block, WriterWord.State)
   }
+}
+
+function detailsOf (error: Error): ErrorDetails {
+  return Object.fromEntries(Object.entries(error).filter(([, value]) => typeof value === 'string' || typeof value === 'number'))
 }

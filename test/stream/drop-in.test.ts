@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runScript, scriptFile, temporaryDirectory } from '../support/process'
+
+const PINO_PINNED = join(__dirname, '..', '..', 'dist', 'index.js')
+
+const config = (options: object): string => `require('pino')({ transport: { target: ${JSON.stringify(PINO_PINNED)}, options: ${JSON.stringify(options)} } })`
+
+test('as target in pino\'s own config every line of a burst arrives, whole and in order', async () => {
+  const path = join(temporaryDirectory(), 'app.log')
+  const { code, stderr } = await runScript(`
+    const logger = ${config({ destination: path, capacity: '1mb' })}
+    for (let line = 0; line < 50000; line++) logger.info({ line }, '世界 🌍')
+  `)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line))
+  expect(lines.map((line) => line.line)).toEqual(Array.from({ length: 50000 }, (_, line) => line))
+  expect(new Set(lines.map((line) => line.msg))).toEqual(new Set(['世界 🌍']))
+})
+
+test('with an inner target, resolved from the application\'s main file', async () => {
+  const path = join(temporaryDirectory(), 'app.log')
+  const { code, stderr } = await runScript(`
+    const logger = ${config({ target: join(__dirname, '..', 'fixtures', 'append-target.js'), options: { path } })}
+    for (let line = 0; line < 1000; line++) logger.info({ line })
+    process.exit()
+  `)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(readFileSync(path, 'utf8').trimEnd().split('\n')).toHaveLength(1000)
+})
+
+test('when the sink stalls whole lines are dropped, never a part of one nor a neighbour', async () => {
+  const LINES = 100_000
+  const child = spawn(process.execPath, [scriptFile(`
+    const fs = require('node:fs')
+    const logger = ${config({ destination: 1, capacity: '64kb', exitTimeout: 20000 })}
+    for (let line = 0; line < ${LINES}; line++) logger.info({ line, text: 'x'.repeat(line % 300) })
+    logger.flush(() => fs.writeSync(2, 'flushed'))
+    process.stdin.once('data', () => process.stdin.destroy())
+  `)], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const chunks: Buffer[] = []
+  // Nothing is read until pino's transport thread has taken all lines, so that some must have been dropped.
+  await Promise.race([once(child.stderr, 'data'), new Promise((resolve) => setTimeout(resolve, 3000))])
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+  child.stdin.write('go')
+  const [code] = await once(child, 'close')
+  expect(code).toBe(0)
+  let next = 0
+  let dropped = 0
+  for (const text of Buffer.concat(chunks).toString().trimEnd().split('\n')) {
+    const line = JSON.parse(text)
+    if (line.dropped !== undefined) {
+      next += line.dropped
+      dropped += line.dropped
+    } else {
+      expect(line).toMatchObject({ line: next, text: 'x'.repeat(next % 300) })
+      next++
+    }
+  }
+  expect(next).toBe(LINES)
+  expect(dropped).toBeGreaterThan(0)
+})
+
+test("drops and stats reach the application as events of pino's stream", async () => {
+  const child = spawn(process.execPath, [scriptFile(`
+    const fs = require('node:fs')
+    const stream = require('pino').transport({ target: ${JSON.stringify(PINO_PINNED)}, options: { destination: 1, capacity: '64kb', exitTimeout: 100 } })
+    stream.once('drop', (counts) => stream.once('stats', (stats) => {
+      fs.writeSync(2, JSON.stringify({ counts, stats }) + '\\n')
+      process.exit()
+    }))
+    const logger = require('pino')(stream)
+    setInterval(() => { for (let line = 0; line < 1000; line++) logger.info({ line }) }, 1)
+  `)], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let report = ''
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => { report += chunk })
+  await once(child, 'exit')
+  child.stdout.destroy()
+  const { counts, stats } = JSON.parse(report.split('\n')[0]!)
+  expect(counts.linesDropped).toBeGreaterThan(0)
+  expect(stats.linesDropped).toBeGreaterThanOrEqual(counts.linesDropped)
+})
+
+test('an error of the sink never crashes the application: it is a warning', async () => {
+  const { code, stderr, stdout } = await runScript(`
+    const logger = ${config({ destination: '/no/such/directory/app.log' })}
+    setTimeout(() => { logger.info('still here'); console.log('alive') }, 500)
+  `)
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'alive\n' })
+  expect(stderr).toMatch(/ENOENT/)
+})

@@ -1,0 +1,87 @@
+import { runCommand, runScript, scriptFile, temporaryDirectory } from '../support/process'
+import { join } from 'node:path'
+import { allowedCores } from 'pino-pinned/affinity'
+
+/** Prints, by the kernel's word, the name and cores of each thread of the process while the writer runs, as JSON. */
+const REPORT_THREADS = `
+  const fs = require('node:fs')
+  const threads = fs.readdirSync('/proc/self/task').map((tid) => ({
+    name: fs.readFileSync('/proc/self/task/' + tid + '/comm', 'utf8').trim(),
+    cores: /Cpus_allowed_list:\\t(.*)/.exec(fs.readFileSync('/proc/self/task/' + tid + '/status', 'utf8'))[1]
+  }))
+  console.log(JSON.stringify({ threads, pinned: stream.stats().pinned }))
+`
+
+const program = (options: object): string => `
+  const { transport } = require('pino-pinned')
+  const stream = transport(${JSON.stringify(options)})
+  stream.on('ready', () => { ${REPORT_THREADS} })
+`
+
+const file = (): string => join(temporaryDirectory(), 'app.log')
+const cores = allowedCores()
+const last = cores.at(-1)!
+const both = `${cores[0]},${last}`
+
+test('the kernel shows the writer thread, and only it, on the core asked for', async () => {
+  expect(cores.length).toBeGreaterThan(1) // this test needs two cores to tell them apart
+  const script = scriptFile(program({ destination: file(), core: last }))
+  const { stdout, stderr, code } = await runCommand('taskset', ['-c', both, process.execPath, script])
+  expect({ stderr, code }).toEqual({ stderr: '', code: 0 })
+  const { threads, pinned } = JSON.parse(stdout)
+  expect(pinned).toEqual([last])
+  expect(threads.filter((thread: { cores: string }) => thread.cores === String(last))).toEqual([{ name: 'pino-pinned', cores: String(last) }])
+})
+
+test('a writer for a pino transport is pinned and named too', async () => {
+  const { stdout, code } = await runScript(program({ target: 'pino-pretty', core: last, name: 'log-writer', caller: join(__dirname, 'x.js') }))
+  expect(code).toBe(0)
+  const { threads, pinned } = JSON.parse(stdout)
+  expect(pinned).toEqual([last])
+  expect(threads).toContainEqual({ name: 'log-writer', cores: String(last) })
+})
+
+test('without a core, a writer started by a pinned thread runs on all cores of the process', async () => {
+  const { stdout } = await runScript(`require('pino-pinned/affinity').pinThread(${cores[0]}); ${program({ destination: file() })}`)
+  const { threads, pinned } = JSON.parse(stdout)
+  expect(pinned).toBeNull()
+  const writer = threads.find((thread: { name: string }) => thread.name === 'pino-pinned')
+  const unpinned = threads.find((thread: { name: string, cores: string }) => thread.name !== 'pino-pinned' && thread.cores !== String(cores[0]))
+  expect(writer.cores).toBe(unpinned.cores)
+})
+
+test('a core that this process may not use is a warning that names the allowed ones, and the writer runs unpinned', async () => {
+  const script = scriptFile(program({ destination: file(), core: 99 }))
+  const { stdout, stderr, code } = await runCommand('taskset', ['-c', both, process.execPath, script])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout).pinned).toBeNull()
+  expect(stderr).toMatch(/core.*99.*not among the allowed cores/)
+  expect(stderr).toContain(cores.length === 2 && cores[1]! - cores[0]! === 1 ? `${cores[0]}-${last}` : both)
+})
+
+test('with coreRequired such a core is an exception with code, option, value and allowed cores', async () => {
+  const { stdout, code } = await runScript(`
+    const { transport } = require('pino-pinned')
+    try {
+      transport({ destination: ${JSON.stringify(file())}, core: 99, coreRequired: true })
+    } catch (error) {
+      console.log(JSON.stringify({ isRangeError: error instanceof RangeError, code: error.code, option: error.option, value: error.value, allowedCores: error.allowedCores, message: error.message }))
+    }
+  `)
+  expect(code).toBe(0)
+  const error = JSON.parse(stdout)
+  expect(error).toMatchObject({ isRangeError: true, code: 'ERR_PINO_PINNED_CORE_NOT_ALLOWED', option: 'core', allowedCores: cores })
+  expect([error.value].flat()).toEqual([99])
+  expect(error.message).toContain('99')
+})
+
+test('without the addon everything works unpinned, and a core asked for is a warning', async () => {
+  const path = file()
+  const { stderr, code } = await runScript(`
+    const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(path)}, core: ${last} })
+    require('pino')(stream).info('hello')
+  `, { env: { ...process.env, PINO_PINNED_ADDON: 'off' } })
+  expect(code).toBe(0)
+  expect(stderr).toMatch(/the writer runs unpinned/)
+  expect(require('node:fs').readFileSync(path, 'utf8')).toContain('"msg":"hello"')
+})
