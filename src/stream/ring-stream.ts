@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import { setTimeout } from 'node:timers'
 import type { Transferable, Worker } from 'node:worker_threads'
+import { codedError } from '../errors'
 import { readThreadStreamOptions, type RingStreamOptions, type Settings } from '../options'
 import { createRing, createWriterBlock, LEAST_CAPACITY_BYTES } from '../ring/layout'
 import type { Producer } from '../ring/producer'
@@ -9,6 +10,7 @@ import { resolveCores, sayOnceThatAddonIsMissing } from './cores'
 import { Departure } from './departure'
 import { type DroppedByLevel, Port } from './port'
 import { addLeaver, removeLeaver } from './process-exit'
+import { onSignals } from './signals'
 import { Supervisor, type SupervisorHost } from './supervisor'
 import { Watcher } from './watcher'
 
@@ -70,10 +72,14 @@ const forgotten = new FinalizationRegistry<{ port: Port, supervisor: Supervisor 
 })
 
 /** Apart from the stream: what is made here lives as long as the writer, and must not hold the stream. */
-function leaveWithProcess (port: Port, supervisor: Supervisor, { exitTimeout }: Settings): void {
+function followProcess (port: Port, supervisor: Supervisor, { exitTimeout, reopenOnSignal, worker }: Settings): void {
   const departure = new Departure(port, supervisor, exitTimeout)
-  addLeaver(departure)
-  supervisor.onClosed = () => removeLeaver(departure)
+  if (worker.autoEnd !== false) addLeaver(departure)
+  const forgetSignals = onSignals(reopenOnSignal, 'reopenOnSignal', () => supervisor.reopen())
+  supervisor.onClosed = () => {
+    removeLeaver(departure)
+    forgetSignals()
+  }
 }
 
 /**
@@ -127,7 +133,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#supervisor = new Supervisor(block, [ring], settings, cores, this)
     this.#port = new Port(ring, this.#supervisor.block, this.#supervisor, { ...settings, patienceMs: this.patienceMs(settings) })
     this.#producer = this.#port.producer
-    if (settings.worker.autoEnd !== false) leaveWithProcess(this.#port, this.#supervisor, settings)
+    followProcess(this.#port, this.#supervisor, settings)
     forgotten.register(this, { port: this.#port, supervisor: this.#supervisor })
     this.on('message', (message: unknown, transferList?: readonly Transferable[]) => {
       if (settings.sink.kind === 'target') this.#supervisor.post(message, transferList)
@@ -260,16 +266,18 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   }
 
   /**
-   * Opens the file again under its path, for logrotate: lines go to the old file until then. Not for targets.
+   * Opens the file again under its path, for logrotate: whole lines go to the old file until then, whole lines to the new
+   * one from then on. Without effect on a descriptor or a target.
    *
-   * @param callback is called when it is done
+   * @param callback is called when it is done; gets an error if the writer ended or failed before
    */
-  reopen (callback?: () => void): void {
+  reopen (callback?: (error?: Error) => void): void {
     const number = this.#supervisor.reopen()
     if (typeof callback !== 'function') return
     this.#watcher.watch(() => {
-      if (!this.#supervisor.hasReopened(number) && !this.#supervisor.isOver) return false
-      process.nextTick(callback)
+      const isDone = this.#supervisor.hasReopened(number)
+      if (!isDone && !this.#supervisor.isOver) return false
+      process.nextTick(callback, isDone ? undefined : codedError('ERR_PINO_PINNED_ENDED', 'reopen: the writer has ended'))
       return true
     })
   }

@@ -1,4 +1,5 @@
 import type { Consumer } from '../ring/consumer'
+import { Ending } from '../ring/layout'
 import type { FdSink as FdSinkSettings } from '../options'
 import { FdSink, type SystemError } from './fd-sink'
 import { pausesOf, remedyOfOpen, remedyOfWrite } from './sink-errors'
@@ -29,7 +30,7 @@ export class FdWriter {
       this.#open()
       thread.ready()
       while (!thread.isEnding || !thread.isIdle) {
-        if (thread.wantsReopen) this.#reopen()
+        if (thread.wantsReopen && !this.#isInsideLine) this.#reopen()
         if (this.#drain()) thread.waiter.worked()
         else thread.waiter.idle(thread.hasNothingToDo)
       }
@@ -92,7 +93,11 @@ export class FdWriter {
     switch (remedyOfWrite(error.code, this.#sink.isPath)) {
       case 'wait':
         this.#pause(error)
-        if (this.#thread.wantsReopen) this.#reopen()
+        if (this.#thread.wantsReopen) {
+          // The line under way begins anew in the new file; what the old one has of it must not be all there is.
+          if (this.#sink.isPath) consumer.rewind(false)
+          this.#reopen()
+        }
         return
       case 'reopen':
         this.#pause(error)
@@ -118,10 +123,17 @@ export class FdWriter {
     }
   }
 
+  /** Whether a line came in parts and the rest is still to come: a file must not end there. */
+  get #isInsideLine (): boolean {
+    return this.#thread.outlets.some(({ consumer }) => (consumer.outputEnds & Ending.InsideLine) !== 0)
+  }
+
   /** The owner wants the path opened again: logrotate has moved the file. */
   #reopen (): void {
-    this.#thread.reopened()
-    this.#open()
+    // Which order is carried out is settled before, and told after: one that comes meanwhile may mean a later file.
+    const number = this.#thread.reopenWanted
+    if (this.#sink.isPath) this.#open()
+    this.#thread.reopened(number)
   }
 
   #pause (error: SystemError): void {

@@ -82,7 +82,7 @@ export class StreamWriter {
   #tick = (): void => {
     const thread = this.#thread
     if (this.#isEnding) return
-    if (thread.wantsReopen) thread.reopened()
+    if (thread.wantsReopen) thread.reopened(thread.reopenWanted)
     let didWork = false
     for (const outlet of thread.outlets) {
       if (!this.#isFull && this.#feed(outlet)) didWork = true

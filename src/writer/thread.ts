@@ -29,13 +29,14 @@ export class WriterThread {
   readonly hasNothingToDo = (): boolean => this.isIdle && !this.isEnding && !this.wantsReopen
 
   get wantsReopen (): boolean {
-    return Atomics.load(this.block, WriterWord.ReopenWanted) !== Atomics.load(this.block, WriterWord.Reopened)
+    return this.reopenWanted !== Atomics.load(this.block, WriterWord.Reopened)
   }
 
-  /** Carries out an order to reopen; orders given meanwhile are carried out with it. */
-  reopened (): void {
-    Atomics.store(this.block, WriterWord.Reopened, Atomics.load(this.block, WriterWord.ReopenWanted))
-  }
+  /** Number of the last order to reopen. */
+  get reopenWanted (): number { return Atomics.load(this.block, WriterWord.ReopenWanted) }
+
+  /** The orders up to this number are carried out. */
+  reopened (number: number): void { Atomics.store(this.block, WriterWord.Reopened, number) }
 
   /** The sink is open: lines flow. */
   ready (): void {
