@@ -110,8 +110,9 @@ export class Producer {
         from = to
       }
     }
-    this.#accept()
+    this.#counts[RingCount.LinesAccepted] = ++this.#accepted
     this.#publish(position)
+    this.#settle()
     return true
   }
 
@@ -137,8 +138,9 @@ export class Producer {
     if (this.used + notice + recordBytes(size) > this.ring.capacity) return false
     const position = notice > 0 ? this.#putNotice(this.#position) : this.#position
     const end = this.#put(position, part, size, flags)
-    if ((flags & Flag.Last) !== 0) this.#accept()
+    if ((flags & Flag.Last) !== 0) this.#counts[RingCount.LinesAccepted] = ++this.#accepted
     this.#publish(end)
+    this.#settle()
     return true
   }
 
@@ -229,11 +231,6 @@ export class Producer {
   #seal (place: number, size: number, meta: number): void {
     this.#words[place >> 2] = size
     this.#words[(place >> 2) + 1] = meta
-  }
-
-  #accept (): void {
-    this.#counts[RingCount.LinesAccepted] = ++this.#accepted
-    this.#settle()
   }
 
   #publish (position: number): void {
