@@ -46,6 +46,10 @@ export function show (value: unknown): string {
   } catch {
     text = `a value of type ${typeof value}`
   }
+  return shorten(text)
+}
+
+function shorten (text: string): string {
   return text.length > MOST_SHOWN_CHARACTERS ? `${text.slice(0, MOST_SHOWN_CHARACTERS)}…` : text
 }
 
@@ -77,7 +81,7 @@ export function unknownOption (option: string, value: unknown, known: readonly s
   const allowed = `one of ${known.map((name) => path + name).join(', ')}`
   const suggestion = near === undefined ? `known: ${known.join(', ')}` : `did you mean '${path}${near}'?`
   return describe(TypeError, { option, value, allowed, code: 'ERR_PINO_PINNED_UNKNOWN_OPTION', source },
-    `unknown option '${option}' (${show(value)}); ${suggestion}`)
+    `unknown option '${shorten(option)}' (${show(value)}); ${suggestion}`)
 }
 
 /** A target that can't be found. pino's own words come first: people search for them. */
@@ -85,7 +89,11 @@ export function unknownTarget (option: string, value: string, callers: readonly 
   const from = callers.length > 0 ? callers.join(', ') : 'no file'
   const allowed = `an absolute path, a file: URL, or a module that can be resolved from ${from}`
   return describe(RangeError, { option, value, allowed, code: 'ERR_PINO_PINNED_TARGET' },
-    `unable to determine transport target for ${JSON.stringify(value)}: option '${option}' must be ${allowed}`)
+    `unable to determine transport target for ${JSON.stringify(shorten(value))}: option '${option}' must be ${allowed}`)
+}
+
+export function isOptionError (error: unknown): error is OptionError {
+  return error instanceof Error && Object.hasOwn(error, 'option') && Object.hasOwn(error, 'allowed')
 }
 
 /** The same error, told of another place where the option was written. */

@@ -4,15 +4,19 @@ import { constants } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseCpuList } from './affinity/cpu-list'
-import { nearest, type OptionProblem, unknownOption, wrongType, wrongValue } from './errors'
+import { isOptionError, nearest, type OptionProblem, unknownOption, wrongType, wrongValue } from './errors'
 import { LEVEL_NAMES } from './levels'
 import { LEAST_CAPACITY_BYTES, MOST_CAPACITY_BYTES } from './ring/layout'
 
 /** @throws TypeError or RangeError as `errors.ts` describes them, with this name of the option */
 export type Check<T = unknown> = (value: unknown, option: string) => T
 
-/** Own properties only, so that a polluted `Object.prototype` sets no option. */
+/** Own properties only: without a prototype, so that a polluted `Object.prototype` sets no option. */
 export type Given = Record<string, unknown>
+
+export function bare<T extends object> (properties: T): T {
+  return Object.assign(Object.create(null), properties)
+}
 
 /** Above what any kernel numbers, as in `parseCpuList`. */
 const HIGHEST_CORE = 65535
@@ -29,11 +33,26 @@ function typeOr<T> (isType: boolean, isAllowed: boolean, value: unknown, problem
   return value as T
 }
 
+/** Any error of reading the value itself (a getter, a proxy) becomes one that names the option. */
+export function applied<T> (check: (value: unknown, option: string, given: Given) => T, option: string, given: Given): T {
+  try {
+    return check(given[option], option, given)
+  } catch (error) {
+    if (isOptionError(error)) throw error
+    throw unreadable(option, given[option], error)
+  }
+}
+
+function unreadable (option: string, value: unknown, cause: unknown): Error {
+  return wrongValue({ option, value, allowed: 'readable (reading it threw an error, the cause of this one)', cause })
+}
+
 export const boolean: Check<boolean> = (value, option) =>
   typeOr(typeof value === 'boolean', true, value, { option, allowed: 'true or false' })
 
 export function oneOf<T extends string> (...words: T[]): Check<T> {
-  const allowed = words.map((word) => `'${word}'`).join(' or ')
+  const quoted = words.map((word) => `'${word}'`)
+  const allowed = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`
   return (value, option) =>
     typeOr(typeof value === 'string', words.some((word) => word === value), value, { option, allowed })
 }
@@ -45,8 +64,9 @@ export function numberFrom (least: number, most: number, unit: string): Check<nu
 }
 
 export function integerFrom (least: number, most: number, unit: string): Check<number> {
-  return (value, option) => typeOr(typeof value === 'number', Number.isInteger(value) && (value as number) >= least && (value as number) <= most, value,
-    { option, allowed: `${unit}, a whole number from ${least} to ${most}` })
+  const isAllowed = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= least && (value as number) <= most
+  return (value, option) =>
+    typeOr(typeof value === 'number', isAllowed(value), value, { option, allowed: `${unit}, a whole number from ${least} to ${most}` })
 }
 
 export const text: Check<string> = (value, option) => typeOr(typeof value === 'string', value !== '' && !hasNul(value), value,
@@ -56,16 +76,24 @@ function hasNul (value: unknown): boolean {
   return typeof value === 'string' && value.includes('\0')
 }
 
-/** An object that is neither a list nor a function, copied: a getter is called once, here. */
-export const object: Check<Given> = (value, option) => {
+/**
+ * An object that is neither a list nor a function, copied: a getter is called once, here.
+ *
+ * @param path stands before its properties' names
+ */
+export function object (value: unknown, option: string, path = `${option}.`): Given {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw wrongType({ option, value, allowed: 'an object' })
   }
-  const copy: Given = Object.create(null)
+  const copy: Given = bare({})
+  let current = option
   try {
-    for (const name of Object.keys(value)) copy[name] = (value as Given)[name]
+    for (const name of Object.keys(value)) {
+      current = path + name
+      copy[name] = (value as Given)[name]
+    }
   } catch (cause) {
-    throw wrongValue({ option, value, allowed: 'an object whose properties can be read', cause })
+    throw unreadable(current, undefined, cause)
   }
   return copy
 }
@@ -104,10 +132,14 @@ export const core: Check<number[] | 'auto'> = (value, option) => {
   const allowed = "a core number, a list of them, a string such as '3' or '2-3,5', or 'auto'"
   if (value === 'auto') return value
   if (typeof value === 'string') return coresOf(value, { option, value, allowed })
-  const cores: unknown[] = Array.isArray(value) ? value : [value]
   const isCore = (each: unknown): boolean => Number.isInteger(each) && (each as number) >= 0 && (each as number) <= HIGHEST_CORE
-  typeOr(cores.every((each) => typeof each === 'number'), cores.length > 0 && cores.every(isCore), value, { option, allowed })
-  return [...new Set(cores as number[])].sort((a, b) => a - b)
+  const checkOne = (each: unknown): number => {
+    typeOr(typeof each === 'number', isCore(each), value, { option, allowed })
+    return each as number
+  }
+  const cores = Array.isArray(value) ? Array.from(value as unknown[], checkOne) : [checkOne(value)]
+  if (cores.length === 0) throw wrongValue({ option, value, allowed })
+  return [...new Set(cores)].sort((a, b) => a - b)
 }
 
 function coresOf (list: string, problem: OptionProblem): number[] {
@@ -125,16 +157,16 @@ function coresOf (list: string, problem: OptionProblem): number[] {
 export const signals: Check<NodeJS.Signals[]> = (value, option) => {
   const allowed = "a list of signals that can be caught, such as ['SIGTERM', 'SIGINT']"
   typeOr(Array.isArray(value), true, value, { option, allowed })
-  return [...new Set(Array.from(value as unknown[], (each, at) => signal(each, `${option}[${at}]`)))]
+  return [...new Set(Array.from(value as unknown[], (each) => signal(each, option)))]
 }
 
 function signal (value: unknown, option: string): NodeJS.Signals {
-  if (typeof value !== 'string') throw wrongType({ option, value, allowed: "the name of a signal such as 'SIGTERM'" })
-  if (UNCATCHABLE.includes(value)) throw wrongValue({ option, value, allowed: 'a signal that can be caught' })
+  if (typeof value !== 'string') throw wrongType({ option, value, allowed: "a list of names of signals such as 'SIGTERM'" })
+  if (UNCATCHABLE.includes(value)) throw wrongValue({ option, value, allowed: 'a list of signals that can be caught' })
   if (!Object.hasOwn(constants.signals, value)) {
     const near = nearest(value, Object.keys(constants.signals))
     const hint = near === undefined ? "such as 'SIGTERM'" : `(did you mean '${near}'?)`
-    throw wrongValue({ option, value, allowed: `the name of a signal of this system ${hint}` })
+    throw wrongValue({ option, value, allowed: `a list of names of signals of this system ${hint}` })
   }
   return value as NodeJS.Signals
 }

@@ -1,9 +1,31 @@
 /** From `destination`, or from `target`, `targets` or `pipeline`, to the sink. */
 
-import { type Check, boolean, destination, type Given, level, listOf, mode, object, requireKnown, target } from './option-checks'
+import { bare, boolean, type Check, destination, type Given, level, listOf, mode, object, requireKnown, target } from './option-checks'
 import { contradiction, wrongType, wrongValue } from './errors'
-import type { FdSink, OptionsContext, TargetSink } from './options'
+import type { OptionsContext } from './options'
 import { isPinoFile, resolvePinoWorker, resolveTarget } from './resolve-target'
+
+/** What a file descriptor is fed from: a path, a descriptor, standard output, or the target `pino/file`. */
+export interface FdSink {
+  kind: 'fd'
+  /** An absolute path, or a descriptor. */
+  destination: string | number
+  append: boolean
+  mkdir: boolean
+  mode: number | undefined
+  fsync: boolean
+}
+
+/** A module that exports a function returning a stream, as pino transports are. */
+export interface TargetSink {
+  kind: 'target'
+  /** An absolute path or a `file:` URL. */
+  filename: string
+  /** What the target's function gets. */
+  options: Record<string, unknown>
+  /** pino wants to know: then a line's level must be a number. */
+  usesMultistream: boolean
+}
 
 /** Standard output: pino's default, and ours. */
 export const DEFAULT_DESTINATION = 1
@@ -64,14 +86,15 @@ function targetOptions (given: Given, { way }: OptionsContext): Given {
 }
 
 /** `pino/file` writes to a descriptor, and so does our writer, without an event loop and without pino. */
-function pinoFileSink (options: Given = {}, path: string, { way }: OptionsContext): FdSink {
+function pinoFileSink (given: Given | undefined, path: string, { way }: OptionsContext): FdSink {
+  const options = bare(given ?? {})
   const isRegister = way === 'register'
   const known = ['destination', ...Object.keys(FILE_OPTIONS)]
   if (!isRegister) {
     const others = [...known, ...BUFFERING_OPTIONS, ...ADDED_BY_PINO]
     if (Object.keys(options).some((name) => !others.includes(name))) requireKnown(without(options, others), known, `${path}.`)
   }
-  const checked: Given = {}
+  const checked: Given = bare({})
   // pino/file writes to standard output whenever its destination is falsy.
   if (options.destination) checked.destination = destination(options.destination, `${path}.destination`)
   for (const [name, check] of Object.entries(FILE_OPTIONS)) {
@@ -123,7 +146,7 @@ export const cloneable: Check<Given> = (value, option) => {
       structuredClone(each)
     } catch (cause) {
       // A port or a file handle: `worker.transferList` may name it, and the Worker will tell.
-      if (cause instanceof Error && cause.message.includes('transfer')) continue
+      if (String((cause as Error | undefined)?.message).includes('transfer')) continue
       throw wrongType({ option: `${option}.${name}`, value: each, allowed: 'something that can be sent to another thread (no functions)', cause })
     }
   }
@@ -139,7 +162,7 @@ const stage: Check<Entry> = (value, option) => {
 
 /** The keys that pino reads of an entry; `worker` is in its types and never used. */
 function readEntry (given: Given, option: string): Entry {
-  const entry: Entry = { target: target(given.target, `${option}.target`) }
+  const entry: Entry = bare({ target: target(given.target, `${option}.target`) })
   if (given.level !== undefined && given.level !== null) entry.level = level(given.level, `${option}.level`)
   if (given.options !== undefined) entry.options = cloneable(given.options, `${option}.options`)
   return entry
@@ -157,7 +180,7 @@ const entry: Check<Entry | PipelineEntry> = (value, option) => {
     if (given.target === undefined) throw wrongValue({ option, value, allowed: "an object with a 'target' or a 'pipeline'" })
     return readEntry(given, option)
   }
-  const checked: PipelineEntry = { pipeline: pipeline(given.pipeline, `${option}.pipeline`) }
+  const checked: PipelineEntry = bare({ pipeline: pipeline(given.pipeline, `${option}.pipeline`) })
   if (given.level !== undefined && given.level !== null) checked.level = level(given.level, `${option}.level`)
   return checked
 }

@@ -1,13 +1,16 @@
 /** What the user wrote → one checked, complete `Settings`. Every error about an option comes from here. */
 
+import { EventEmitter } from 'node:events'
 import { isAbsolute, resolve } from 'node:path'
 import type { WorkerOptions } from 'node:worker_threads'
 import { contradiction, fromSource, type OptionError, wrongType, wrongValue } from './errors'
 import {
-  boolean, caller, capacity, type Check, core, destination, type Given, integerFrom, level, levels, numberFrom, object, oneOf,
-  requireKnown, reserve, signals, target, text, worker
+  applied, bare, boolean, caller, capacity, type Check, core, destination, type Given, integerFrom, level, levels, numberFrom, object,
+  oneOf, requireKnown, reserve, signals, target, text, worker
 } from './option-checks'
-import { ADDED_BY_PINO, cloneable, FILE_OPTIONS, pipeline, readSink, targets } from './option-sink'
+import { ADDED_BY_PINO, cloneable, type FdSink, FILE_OPTIONS, pipeline, readSink, type TargetSink, targets } from './option-sink'
+
+export type { FdSink, TargetSink } from './option-sink'
 
 /** 8 MiB: rides out a writer that is off its core for about 70 ms at 1,000,000 lines a second. */
 export const DEFAULT_CAPACITY_BYTES = 8 * 1024 * 1024
@@ -36,28 +39,6 @@ export const DEFAULT_SHARE = false
 const MOST_EXIT_TIMEOUT_MS = 600_000
 /** With the growing pauses between them, days. */
 const MOST_RESTARTS = 1000
-
-/** What a file descriptor is fed from: a path, a descriptor, standard output, or the target `pino/file`. */
-export interface FdSink {
-  kind: 'fd'
-  /** An absolute path, or a descriptor. */
-  destination: string | number
-  append: boolean
-  mkdir: boolean
-  mode: number | undefined
-  fsync: boolean
-}
-
-/** A module that exports a function returning a stream, as pino transports are. */
-export interface TargetSink {
-  kind: 'target'
-  /** An absolute path or a `file:` URL. */
-  filename: string
-  /** What the target's function gets. */
-  options: Record<string, unknown>
-  /** pino wants to know: then a line's level must be a number. */
-  usesMultistream: boolean
-}
 
 /** Every option with its value. */
 export interface Settings {
@@ -298,7 +279,8 @@ function refuseHalves (given: Given): void {
   const flushOnSignal = Array.isArray(given.flushOnSignal) ? given.flushOnSignal : []
   const both = (Array.isArray(given.reopenOnSignal) ? given.reopenOnSignal : []).find((each) => flushOnSignal.includes(each))
   if (both !== undefined) {
-    throw contradiction({ option: 'reopenOnSignal', value: given.reopenOnSignal, allowed: `'flushOnSignal' has ${both} already, and ends the process` })
+    const allowed = `'flushOnSignal' has ${both} already, and ends the process`
+    throw contradiction({ option: 'reopenOnSignal', value: given.reopenOnSignal, allowed })
   }
 }
 
@@ -319,17 +301,19 @@ function refuseSignals (given: Given): void {
  *   with `option`, `value` and `allowed`
  */
 export function readOptions (options: unknown, context: OptionsContext): Settings {
-  if (typeof (options as { write?: unknown } | null | undefined)?.write === 'function') {
+  if (options instanceof EventEmitter) {
     throw wrongType({ option: 'options', value: options, allowed: 'an object with options (a stream is given to pino itself)' })
   }
-  const given = options === undefined ? {} : object(options, 'options')
+  const given: Given = options === undefined ? bare({}) : object(options, 'options', '')
   // Under `options` of a pino config stand pino's own additions too.
   const added = context.way === 'direct' ? [] : ADDED_BY_PINO
   const names = Object.keys(given).filter((name) => !added.includes(name))
   requireKnown(Object.fromEntries(names.map((name) => [name, given[name]])), OPTION_NAMES)
   refuseContradictions(given, context)
-  const checked: Given = { ...given }
-  for (const [name, check] of Object.entries(SINK_OPTIONS)) checked[name] = given[name] === undefined ? undefined : check(given[name], name)
+  const checked: Given = bare(given)
+  for (const [name, check] of Object.entries(SINK_OPTIONS)) {
+    if (given[name] !== undefined) checked[name] = applied(check, name, given)
+  }
   const callers = checked.caller as string[] | undefined ?? context.callers
   return settings(checked, readSink(checked, { ...context, callers }))
 }
@@ -338,7 +322,7 @@ function settings (checked: Given, sink: FdSink | TargetSink): Settings {
   const { sync = false, worker = {} } = checked
   const ring: Given = {}
   for (const [name, { check, byDefault }] of Object.entries(RING_OPTIONS)) {
-    ring[name] = checked[name] === undefined ? structuredClone(byDefault) : check(checked[name], name, checked)
+    ring[name] = checked[name] === undefined ? structuredClone(byDefault) : applied(check, name, checked)
   }
   if (sync === true && checked.onFull === undefined) ring.onFull = 'block'
   return Object.freeze({ sink: Object.freeze(sink), ...ring, sync, worker } as Settings)
@@ -350,7 +334,7 @@ function settings (checked: Given, sink: FdSink | TargetSink): Settings {
  * @throws {TypeError|RangeError} as `readOptions`
  */
 export function readThreadStreamOptions (options: unknown): Settings {
-  const given = object(options, 'options')
+  const given = object(options, 'options', '')
   requireKnown(given, ['filename', 'workerData', 'workerOpts', 'bufferSize', 'sync', ...RING_OPTION_NAMES])
   const { filename, workerData, workerOpts, bufferSize, ...rest } = given
   if (filename === undefined) throw wrongType({ option: 'filename', value: filename, allowed: 'a path or a file: URL' })
@@ -377,26 +361,26 @@ export function readEnvironment (text: string | undefined): Partial<RingOptions>
   try {
     const written = piecesOf(text ?? '')
     requireKnown(written, RING_OPTION_NAMES)
-    const given: Given = {}
+    const given: Given = bare({})
     for (const [name, value] of Object.entries(written)) {
       const { read, check } = RING_OPTIONS[name as keyof RingOptions]
       given[name] = read(value)
-      check(given[name], name, {})
+      check(given[name], name, bare({}))
     }
     refuseHalves(given)
-    return given
+    return { ...given }
   } catch (error) {
     throw fromSource(ENVIRONMENT_VARIABLE, error as OptionError)
   }
 }
 
 function piecesOf (text: string): Record<string, string> {
-  const pieces: Record<string, string> = Object.create(null)
+  const pieces: Record<string, string> = bare({})
   let name: string | undefined
   for (const piece of text.split(',').map((each) => each.trim()).filter((each) => each !== '')) {
     const equals = piece.indexOf('=')
     if (equals < 0) {
-      if (name === undefined) throw wrongValue({ option: piece, value: text, allowed: 'followed by = and a value' })
+      if (name === undefined) throw contradiction({ option: piece, value: undefined, allowed: `it needs a value, as in ${piece}=…` })
       pieces[name] += `,${piece}`
       continue
     }

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path'
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 import * as util from 'node:util'
@@ -59,8 +59,13 @@ function structuredStack (): NodeJS.CallSite[] {
  */
 export function dropInCallers (): string[] {
   const main = mainFile()
-  const elsewhere = [join(process.cwd(), 'noop.js'), __filename]
+  const elsewhere = [inWorkingDirectory(), __filename]
   return main === undefined ? elsewhere : [main, ...elsewhere]
+}
+
+/** A file that need not exist: it is only the place to resolve from. */
+function inWorkingDirectory (): string {
+  return join(process.cwd(), 'noop.js')
 }
 
 function mainFile (): string | undefined {
@@ -70,7 +75,7 @@ function mainFile (): string | undefined {
     const args = readFileSync('/proc/self/cmdline', 'utf8').split('\0').slice(1, -1)
     const flags = process.execArgv.every((flag, at) => flag === args[at]) ? process.execArgv.length : 0
     const main = args.slice(flags).find((arg) => !arg.startsWith('-'))
-    return main === undefined ? undefined : createRequire(process.cwd() + sep).resolve(resolve(main))
+    return main === undefined ? undefined : createRequire(inWorkingDirectory()).resolve(resolve(main))
   } catch {
     return undefined
   }
@@ -122,7 +127,7 @@ function pinoFile (file: string, callers: readonly string[]): string | undefined
 function resolveFrom (callers: readonly string[], name: string): string | undefined {
   for (const caller of callers) {
     try {
-      return createRequire(caller === REPL ? process.cwd() + sep : caller).resolve(name)
+      return createRequire(caller === REPL ? inWorkingDirectory() : caller).resolve(name)
     } catch {
       // This caller does not know it (or is no file: `node:internal/…`); the next may.
     }
