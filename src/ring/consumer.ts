@@ -145,6 +145,11 @@ export class Consumer implements Mark {
     if (!isStored) Atomics.store(this.#words, RingWord.BatchTaken, this.#batchTaken)
   }
 
+  /** Whether the sink has taken a part of a line and not its end. */
+  get isInsideLine (): boolean {
+    return this.#batchTaken > 0 && this.#bytes[this.batchStart - 1] !== NEWLINE
+  }
+
   /** The sink lost what it had taken of the batch: take it again from its start, or from the start of the line under way. */
   rewind (toStart: boolean): void {
     const from = this.ring.gatherStart

@@ -2,12 +2,13 @@ import { writeSync } from 'node:fs'
 import { addon, WriteMode } from '../affinity/addon'
 import type { Port } from './port'
 import type { Leaver } from './process-exit'
+import type { SignalLeaver } from './signals'
 import type { Supervisor } from './supervisor'
 
 const STDERR = 2
 
 /** How a stream leaves with the process: everything accepted is delivered, in bounded time, without an event loop. */
-export class Departure implements Leaver {
+export class Departure implements Leaver, SignalLeaver {
   readonly #port: Port
   readonly #supervisor: Supervisor
   readonly #patienceMs: number
@@ -18,6 +19,8 @@ export class Departure implements Leaver {
     this.#supervisor = supervisor
     this.#patienceMs = patienceMs
   }
+
+  hurry (): void { this.#port.requestFlush() }
 
   leave (): void { this.#port.leave() }
 

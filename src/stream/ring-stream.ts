@@ -10,7 +10,7 @@ import { resolveCores, sayOnceThatAddonIsMissing } from './cores'
 import { Departure } from './departure'
 import { type DroppedByLevel, Port } from './port'
 import { addLeaver, removeLeaver } from './process-exit'
-import { onSignals } from './signals'
+import { leaveOnSignals, onSignals } from './signals'
 import { Supervisor, type SupervisorHost } from './supervisor'
 import { Watcher } from './watcher'
 
@@ -72,13 +72,15 @@ const forgotten = new FinalizationRegistry<{ port: Port, supervisor: Supervisor 
 })
 
 /** Apart from the stream: what is made here lives as long as the writer, and must not hold the stream. */
-function followProcess (port: Port, supervisor: Supervisor, { exitTimeout, reopenOnSignal, worker }: Settings): void {
+function followProcess (port: Port, supervisor: Supervisor, { exitTimeout, flushOnSignal, reopenOnSignal, worker }: Settings): void {
   const departure = new Departure(port, supervisor, exitTimeout)
   if (worker.autoEnd !== false) addLeaver(departure)
-  const forgetSignals = onSignals(reopenOnSignal, 'reopenOnSignal', () => supervisor.reopen())
+  const forgetReopen = onSignals(reopenOnSignal, 'reopenOnSignal', () => supervisor.reopen())
+  const forgetFlush = leaveOnSignals(flushOnSignal, departure)
   supervisor.onClosed = () => {
     removeLeaver(departure)
-    forgetSignals()
+    forgetReopen()
+    forgetFlush()
   }
 }
 
@@ -284,8 +286,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /** Starts a writer again after it failed for good. */
   restart (): void {
-    if (this.#isEnding) return
-    this.#supervisor.restart()
+    if (this.#isEnding || !this.#supervisor.restart()) return
     this.#error = null
     this.#isClosed = this.#isDestroyed = this.#isReady = false
     this.#port.open()
@@ -346,12 +347,14 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   /** @internal */
   onRestart (restarts: number, reason: Error): void {
     if (restarts === 1) this.onWarning(new Error(`the log writer died and is started again: ${reason.message}`, { cause: reason }))
-    this.emit('writer-restart', restarts, reason)
+    // Later, because this may be inside a write that waits: a listener must not log or throw in there.
+    process.nextTick(() => this.emit('writer-restart', restarts, reason))
   }
 
   /** @internal The sink failed for good: lines are dropped and counted from now on. */
   onFailed (error: Error): void {
     this.#error = error
+    process.nextTick(() => this.reportFailure(error)) // later, as above
     this.#close()
     if (this.listenerCount('error') > 0) this.emit('error', error)
     else this.onWarning(error)

@@ -1,7 +1,7 @@
 import { isMainThread } from 'node:worker_threads'
 
 /** What a signal asks for. Must not throw. */
-type Order = () => unknown
+type Order = (signal: NodeJS.Signals) => unknown
 
 /** One listener a signal, however many streams there are: of more than ten the process would warn. */
 const heard = new Map<NodeJS.Signals, { orders: Set<Order>, listener: () => void }>()
@@ -30,9 +30,10 @@ function add (signal: NodeJS.Signals, order: Order): void {
     return
   }
   const orders = new Set([order])
-  const listener = (): void => { for (const each of orders) each() }
+  const listener = (): void => { for (const each of orders) each(signal) }
   heard.set(signal, { orders, listener })
-  process.on(signal, listener)
+  // First in line: a listener of the application's that hears the signal once must still be there to be counted.
+  process.prependListener(signal, listener)
 }
 
 function remove (signal: NodeJS.Signals, order: Order): void {
@@ -40,4 +41,47 @@ function remove (signal: NodeJS.Signals, order: Order): void {
   if (known === undefined || !known.orders.delete(order) || known.orders.size > 0) return
   heard.delete(signal)
   process.off(signal, known.listener)
+}
+
+/** Who leaves with the process when a signal ends it. */
+export interface SignalLeaver {
+  /** Asks for everything to be delivered, and returns. */
+  hurry (): void
+  /** The process is about to die. */
+  leave (): void
+  /** Delivers what there is, in bounded time. Must not throw. */
+  leaveNow (): void
+}
+
+const leavers = new Map<NodeJS.Signals, Set<SignalLeaver>>()
+
+/**
+ * Signals whose default action ends the process without its `exit` handlers (option `flushOnSignal`): what the writer has
+ * not taken yet is delivered first, then the process dies of the signal as it would have. Where somebody else listens to
+ * the signal too, what becomes of the process is his business: then lines are only asked to hurry, without waiting.
+ *
+ * @returns what takes it back
+ */
+export function leaveOnSignals (signals: readonly NodeJS.Signals[], leaver: SignalLeaver): () => void {
+  for (const signal of signals) leavers.set(signal, (leavers.get(signal) ?? new Set()).add(leaver))
+  onSignals(signals, 'flushOnSignal', leaveBy)
+  return () => {
+    for (const signal of signals) {
+      const others = leavers.get(signal)
+      if (others?.delete(leaver) === true && others.size === 0) remove(signal, leaveBy)
+    }
+  }
+}
+
+function leaveBy (signal: NodeJS.Signals): void {
+  const leaving = leavers.get(signal) ?? []
+  const isOursAlone = process.listenerCount(signal) === 1 && heard.get(signal)?.orders.size === 1
+  if (!isOursAlone) {
+    for (const leaver of leaving) leaver.hurry()
+    return
+  }
+  for (const leaver of leaving) leaver.leave()
+  for (const leaver of leaving) leaver.leaveNow()
+  remove(signal, leaveBy) // the last listener gone, the signal does again what it does by default
+  process.kill(process.pid, signal)
 }

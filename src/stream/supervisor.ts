@@ -11,6 +11,10 @@ const WRITER_FILE = join(__dirname, '..', 'writer', 'main.js')
 /** Pause before the writer is started again after a second, third … death in a row. The first costs no pause. */
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5000
+/** Writers that die although lines get through are started this far apart at the least: starting one costs 20–40 ms of a core. */
+const LEAST_BETWEEN_STARTS_MS = 250
+/** A writer that lived so long did not die of its start. */
+const QUICK_DEATH_MS = 10_000
 /** After so many deaths in a row that brought nothing through, a target is fed line by line. */
 const DEATHS_BEFORE_CARE = 2
 
@@ -40,11 +44,12 @@ export class Supervisor {
   #worker!: Worker
   #generation = 0
   #restarts = 0
-  /** Deaths since the last one that was followed by lines getting through. */
+  /** Deaths in a row: without a line getting through, or quick ones with nothing to get through. */
   #deaths = 0
+  #startedAt = 0
   #releasedAtDeath = NaN
   #reason: Error | undefined
-  /** Set while a dead writer is not replaced yet: not before this time (ms since the epoch). */
+  /** Set while a dead writer is not replaced yet: not before this time (`performance.now`). */
   #restartAt: number | undefined
   #isFailed = false
   #isClosed = false
@@ -66,7 +71,7 @@ export class Supervisor {
   get restarts (): number { return this.#restarts }
 
   /** The writer has opened its sink. */
-  get isUp (): boolean { return Atomics.load(this.block, WriterWord.Opened) === this.#generation }
+  get isUp (): boolean { return this.#restartAt === undefined && Atomics.load(this.block, WriterWord.Opened) === this.#generation }
 
   /** Nobody will take another line, unless `restart` is called. */
   get isOver (): boolean { return this.#isFailed || this.#isClosed || this.#state >= WriterState.Ended }
@@ -150,15 +155,20 @@ export class Supervisor {
   keepAlive (): void {
     if (this.isOver) return
     if (this.#restartAt === undefined && this.#isKnownGone()) this.#died(new Error('the writer thread is gone'))
-    if (this.#restartAt !== undefined && Date.now() >= this.#restartAt) this.#restart()
+    if (this.#restartAt !== undefined && performance.now() >= this.#restartAt) this.#restart()
   }
 
-  /** Starts a writer again after the last one failed for good. */
-  restart (): void {
-    if (this.#isClosed || !this.isOver) return
+  /**
+   * Starts a writer again after the last one failed for good.
+   *
+   * @returns false if it did not, or has been ended
+   */
+  restart (): boolean {
+    if (this.#isClosed || this.hasEnded || !this.isOver) return false
     this.#isFailed = false
     this.#deaths = 0
     this.#restart()
+    return true
   }
 
   #isKnownGone (): boolean {
@@ -170,13 +180,14 @@ export class Supervisor {
 
   #start (): void {
     const generation = ++this.#generation
+    this.#startedAt = performance.now()
     Atomics.store(this.block, WriterWord.ThreadId, 0)
     Atomics.store(this.block, WriterWord.State, WriterState.Starting)
     Atomics.store(this.block, WriterWord.Generation, generation)
     const worker = new Worker(writerFile(), this.#workerOptions())
     this.#worker = worker
-    worker.on('message', (message: WriterMessage) => this.#received(message))
-    worker.on('error', (error) => { this.#reason = error })
+    worker.on('message', (message: WriterMessage) => this.#received(generation, message))
+    worker.on('error', (error: unknown) => { if (generation === this.#generation) this.#reason = error as Error })
     worker.on('exit', (code) => this.#exited(generation, code))
     // After the listeners: adding one for messages later would hold the process again.
     if (!this.#isRef) worker.unref()
@@ -201,13 +212,14 @@ export class Supervisor {
     return { name, trackUnmanagedFds: false, ...worker, workerData: { ...data, workerData: sink.options } }
   }
 
-  #received (message: WriterMessage): void {
+  #received (generation: number, message: WriterMessage): void {
     const host = this.#host.deref()
     switch (message?.code) {
       case 'READY': return host?.onReady()
       case 'EVENT': return host?.onEvent(message.name, Array.isArray(message.args) ? message.args : [message.args])
       case 'WARNING': return host?.onWarning(Object.assign(message.err, message.details))
       case 'ERROR':
+        if (generation !== this.#generation) return // what its successor does is what counts
         this.#reason = Object.assign(message.err, message.details)
         if (message.isFinal === true) this.#fail(this.#reason)
     }
@@ -226,18 +238,30 @@ export class Supervisor {
   /** Plans the next start. Lines wait in the ring meanwhile. */
   #died (reason: Error): void {
     this.#reason = undefined
-    const released = this.#rings.reduce((sum, ring) => sum + Atomics.load(ring.words, RingWord.Released), 0)
-    this.#deaths = released === this.#releasedAtDeath ? this.#deaths + 1 : 1
-    this.#releasedAtDeath = released
+    this.#deaths = this.#hasBroughtNothing() ? this.#deaths + 1 : 1
     if (this.#deaths > this.#settings.maxRestarts) {
       this.#fail(new Error(`the writer died ${this.#deaths} times without getting a line through; the last time: ${reason.message}`, { cause: reason }))
       return
     }
     this.#restarts++
-    const pauseMs = this.#deaths === 1 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (this.#deaths - 2), LONGEST_PAUSE_MS)
-    this.#restartAt = Date.now() + pauseMs
-    setTimeout(() => this.keepAlive(), pauseMs).unref()
+    const pauseMs = this.#deaths === 1
+      ? Math.max(0, this.#startedAt + LEAST_BETWEEN_STARTS_MS - performance.now())
+      : Math.min(FIRST_PAUSE_MS * 2 ** (this.#deaths - 2), LONGEST_PAUSE_MS)
+    const restartAt = performance.now() + pauseMs
+    this.#restartAt = restartAt
+    // The timer's word is enough: it may come a little before that time by this clock, and it comes once.
+    setTimeout(() => { if (this.#restartAt === restartAt && !this.isOver) this.#restart() }, pauseMs).unref()
     this.#host.deref()?.onRestart(this.#restarts, reason)
+  }
+
+  /** Whether the writer that just died got no line through, and that counts against it. */
+  #hasBroughtNothing (): boolean {
+    const released = this.#rings.reduce((sum, ring) => sum + Atomics.load(ring.words, RingWord.Released), 0)
+    const hasReleased = released !== this.#releasedAtDeath
+    this.#releasedAtDeath = released
+    if (hasReleased || Atomics.load(this.block, WriterWord.Stalled) !== 0) return false
+    const hadLines = this.#rings.some((ring) => Atomics.load(ring.words, RingWord.Published) !== Atomics.load(ring.words, RingWord.Released))
+    return hadLines || performance.now() - this.#startedAt < QUICK_DEATH_MS
   }
 
   #restart (): void {

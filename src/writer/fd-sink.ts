@@ -1,10 +1,10 @@
-import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, writeSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readlinkSync, writeSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { getSystemErrorName } from 'node:util'
 import { addon, WriteMode } from '../affinity/addon'
 import type { FdSink as FdSinkSettings } from '../options'
 import { RingWord, type Ring } from '../ring/layout'
+import type { SinkKind } from './sink-errors'
 
 const { O_APPEND, O_CREAT, O_NOCTTY = 0, O_NONBLOCK = 0, O_TRUNC, O_WRONLY } = constants
 const NEWLINE = 10
@@ -13,7 +13,7 @@ const PIPE_BUF = 4096
 const DEFAULT_MODE = 0o666
 
 /** An errno as a thrown error has it. */
-export interface SystemError extends Error { code: string, errno?: number, syscall?: string, path?: string }
+export interface SystemError extends Error { code: string, errno: number, syscall: string, path?: string }
 
 /**
  * A file descriptor as sink: a path, or a descriptor that the process has. No call it makes can block for ever, since a
@@ -27,6 +27,7 @@ export class FdSink {
   /** We opened it, so we close it. */
   #isOurs = false
   #isRegular = false
+  #kind: SinkKind = 'descriptor'
   /** It was open before, by this thread or by the one it takes over from: then nothing may be truncated. */
   #hasBeenOpen: boolean
 
@@ -38,7 +39,9 @@ export class FdSink {
   }
 
   get isPath (): boolean { return this.#path !== null }
-  get isOpen (): boolean { return this.#fd >= 0 }
+
+  /** What the table of errors distinguishes. */
+  get kind (): SinkKind { return this.#kind }
   get hasBeenOpen (): boolean { return this.#hasBeenOpen }
 
   /** Opens the sink, again if it was open. Throws what the system says. */
@@ -76,6 +79,8 @@ export class FdSink {
 
   #setMode (stats: Stats, isNonBlocking: boolean): void {
     this.#isRegular = stats.isFile()
+    this.#kind = this.#path !== null ? 'path' : 'descriptor'
+    if (stats.isFIFO() && (this.#path !== null || hasPath(this.#settings.destination as number))) this.#kind = 'fifo'
     if (stats.isSocket()) this.#mode = WriteMode.Socket
     else if (stats.isFIFO() || stats.isCharacterDevice()) this.#mode = isNonBlocking ? WriteMode.Pipe : WriteMode.BlockingPipe
     else this.#mode = WriteMode.File
@@ -105,13 +110,18 @@ export class FdSink {
     try {
       return writeSync(this.#fd, bytes, from, end - from)
     } catch (error) {
-      return (error as SystemError).errno ?? -1
+      return (error as SystemError).errno
     }
   }
 
   /** Whether the file is on no path any more: what is written to it now, nobody will read. */
   get isDeleted (): boolean {
-    return this.isPath && this.#isRegular && fstatSync(this.#fd).nlink === 0
+    return this.#isRegular && this.isUnlinked
+  }
+
+  /** Whether a path that we opened leads here no more, since it was removed. */
+  get isUnlinked (): boolean {
+    return this.#path !== null && fstatSync(this.#fd).nlink === 0
   }
 
   /** Brings everything written to the disk. */
@@ -127,10 +137,18 @@ export class FdSink {
   }
 
   /** An error as `fs` would throw it. */
-  error (errno: number): SystemError {
-    const code = getSystemErrorName(errno)
+  error (code: string, errno: number): SystemError {
     const error = new Error(`${code}: cannot write to ${this.#path ?? `descriptor ${this.#settings.destination}`}`) as SystemError
     return Object.assign(error, { code, errno, syscall: 'write' }, this.#path === null ? {} : { path: this.#path })
+  }
+}
+
+/** Whether a descriptor is of a FIFO that others can open by its name, such as the shell's `> fifo`. */
+function hasPath (descriptor: number): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith('/')
+  } catch {
+    return false
   }
 }
 

@@ -2,7 +2,7 @@ import type { Consumer } from '../ring/consumer'
 import { Ending } from '../ring/layout'
 import type { FdSink as FdSinkSettings } from '../options'
 import { FdSink, type SystemError } from './fd-sink'
-import { pausesOf, remedyOfOpen, remedyOfWrite } from './sink-errors'
+import { nameOf, pausesOf, remedyOfOpen, remedyOfWrite } from './sink-errors'
 import type { WriterThread } from './thread'
 
 /** Each pause is this much longer than the one before. */
@@ -38,6 +38,8 @@ export class FdWriter {
       thread.ended()
     } catch (error) {
       this.#sink.close()
+      // Only what the system said is the sink's doing. Anything else kills this thread, and another takes over.
+      if ((error as SystemError).syscall === undefined) throw error
       thread.fail(error as Error)
     }
   }
@@ -64,7 +66,7 @@ export class FdWriter {
           consumer.took(taken, sink.storesTaken)
           if (this.#pauseMs > 0) this.#resumed()
         } else {
-          this.#waitOut(sink.error(taken), consumer)
+          this.#waitOut(taken, consumer)
         }
       }
     } while (this.#wasLost(consumer))
@@ -89,25 +91,36 @@ export class FdWriter {
     }
   }
 
-  #waitOut (error: SystemError, consumer: Consumer): void {
-    switch (remedyOfWrite(error.code, this.#sink.isPath)) {
+  #waitOut (errno: number, consumer: Consumer): void {
+    const code = nameOf(errno)
+    switch (remedyOfWrite(code, this.#sink.kind)) {
       case 'wait':
-        this.#pause(error)
+        this.#pause(code, errno)
         if (this.#thread.wantsReopen) {
           // The line under way begins anew in the new file; what the old one has of it must not be all there is.
           if (this.#sink.isPath) consumer.rewind(false)
           this.#reopen()
         }
         return
+      case 'next-reader':
+        this.#pause(code, errno)
+        // What the pipe holds waits there for the next reader, as long as we keep it open. But it must not begin in the
+        // middle of a line, and a pipe on no path any more will get no reader.
+        if (consumer.isInsideLine || this.#sink.isUnlinked) this.#openForLine(consumer)
+        return
       case 'reopen':
-        this.#pause(error)
-        // A new reader must not begin in the middle of a line.
-        consumer.rewind(false)
-        this.#open()
+        this.#pause(code, errno)
+        this.#openForLine(consumer)
         return
       case 'final':
-        throw error
+        throw this.#sink.error(code, errno)
     }
+  }
+
+  /** Opens the sink again, and goes on with the line under way from its start. */
+  #openForLine (consumer: Consumer): void {
+    consumer.rewind(false)
+    this.#open()
   }
 
   /** Opens the sink, waiting as long as the table says that it may still open. */
@@ -117,8 +130,9 @@ export class FdWriter {
         this.#sink.open()
         return
       } catch (error) {
-        if (remedyOfOpen((error as SystemError).code, this.#sink.hasBeenOpen) === 'final') throw error
-        this.#pause(error as SystemError)
+        const { code, errno } = error as SystemError
+        if (remedyOfOpen(code, this.#sink.hasBeenOpen) === 'final') throw error
+        this.#pause(code, errno)
       }
     }
   }
@@ -136,12 +150,12 @@ export class FdWriter {
     this.#thread.reopened(number)
   }
 
-  #pause (error: SystemError): void {
-    const pauses = pausesOf(error.code)
-    if (this.#stalledBy !== error.code) {
-      this.#stalledBy = error.code
+  #pause (code: string, errno: number): void {
+    const pauses = pausesOf(code)
+    if (this.#stalledBy !== code) {
+      this.#stalledBy = code
       this.#pauseMs = pauses.first
-      this.#thread.setStalled(Math.abs(error.errno ?? 1))
+      this.#thread.setStalled(Math.abs(errno))
     }
     this.#thread.waiter.pause(this.#pauseMs)
     this.#pauseMs = Math.min(this.#pauseMs * PAUSE_GROWTH, pauses.longest)

@@ -1,22 +1,30 @@
+import { getSystemErrorName } from 'node:util'
+
 /**
  * What to do about an error of the sink: the one table. Everything not listed is final.
  *
  * - `wait`: it passes; keep the batch, pause, try again
  * - `reopen`: this descriptor is finished, the path may still be good; open it again, then go on with the line under way
+ * - `next-reader`: keep the pipe, with what it holds, until another reader opens it
  * - `final`: tell the application, then drop and count
  */
-export type Remedy = 'wait' | 'reopen' | 'final'
+export type Remedy = 'wait' | 'reopen' | 'next-reader' | 'final'
+
+/**
+ * - `descriptor`: the user gave it; there is no path to open again
+ * - `path`: a path, already open
+ * - `fifo`: a pipe that has a name, and so may get another reader
+ */
+export type SinkKind = 'descriptor' | 'path' | 'fifo'
 
 /** Pauses between tries, in milliseconds: the first and the longest. */
 export interface Pauses { readonly first: number, readonly longest: number }
 
-interface Rule {
-  /** A descriptor that the user gave, or that stands for one: there is no path to open again. */
-  readonly descriptor: Remedy
-  /** A path, already open. */
-  readonly path: Remedy
+interface Rule extends Readonly<Record<SinkKind, Remedy>> {
   readonly pauses: Pauses
 }
+
+const passing = (pauses: Pauses): Rule => ({ descriptor: 'wait', path: 'wait', fifo: 'wait', pauses })
 
 /** A reader that catches up: prompt at first, cheap when it lasts. */
 const READER: Pauses = { first: 0.05, longest: 10 }
@@ -24,22 +32,31 @@ const READER: Pauses = { first: 0.05, longest: 10 }
 const DISK: Pauses = { first: 1, longest: 100 }
 
 const RULES: Readonly<Record<string, Rule>> = {
-  EAGAIN: { descriptor: 'wait', path: 'wait', pauses: READER },
-  EWOULDBLOCK: { descriptor: 'wait', path: 'wait', pauses: READER },
-  EINTR: { descriptor: 'wait', path: 'wait', pauses: READER },
-  ENOBUFS: { descriptor: 'wait', path: 'wait', pauses: DISK },
-  ENOMEM: { descriptor: 'wait', path: 'wait', pauses: DISK },
-  ENOSPC: { descriptor: 'wait', path: 'wait', pauses: DISK },
-  EDQUOT: { descriptor: 'wait', path: 'wait', pauses: DISK },
-  EFBIG: { descriptor: 'wait', path: 'wait', pauses: DISK },
-  EIO: { descriptor: 'final', path: 'reopen', pauses: DISK },
-  ESTALE: { descriptor: 'final', path: 'reopen', pauses: DISK },
-  EPIPE: { descriptor: 'final', path: 'reopen', pauses: DISK }
+  EAGAIN: passing(READER),
+  EWOULDBLOCK: passing(READER),
+  EINTR: passing(READER),
+  ENOBUFS: passing(DISK),
+  ENOMEM: passing(DISK),
+  ENOSPC: passing(DISK),
+  EDQUOT: passing(DISK),
+  EFBIG: passing(DISK),
+  EIO: { descriptor: 'final', path: 'reopen', fifo: 'reopen', pauses: DISK },
+  ESTALE: { descriptor: 'final', path: 'reopen', fifo: 'reopen', pauses: DISK },
+  EPIPE: { descriptor: 'final', path: 'reopen', fifo: 'next-reader', pauses: DISK }
+}
+
+const names = new Map<number, string>()
+
+/** The name of a negative errno, looked up once: a stalled writer asks a hundred times a second. */
+export function nameOf (errno: number): string {
+  let name = names.get(errno)
+  if (name === undefined) names.set(errno, name = getSystemErrorName(errno))
+  return name
 }
 
 /** What to do when a write failed with `code`. */
-export function remedyOfWrite (code: string, isPath: boolean): Remedy {
-  return RULES[code]?.[isPath ? 'path' : 'descriptor'] ?? 'final'
+export function remedyOfWrite (code: string, kind: SinkKind): Remedy {
+  return RULES[code]?.[kind] ?? 'final'
 }
 
 /** How long to pause after `code`. */

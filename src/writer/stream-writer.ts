@@ -5,11 +5,13 @@ import { RingWord } from '../ring/layout'
 import { loadTarget, type TargetStream } from './load-target'
 import type { RingOutlet } from './rings'
 import { remedyOfTarget } from './sink-errors'
-import type { WriterThread } from './thread'
+import { asError, type WriterThread } from './thread'
 
 /** A sleep in an event loop costs more than one in `Atomics.wait`: rarer at first, as rare in the end. */
 const SHORTEST_SLEEP_MS = 1
-/** How long a target that was asked to flush may take before its silence counts as an answer. */
+/** While a target has enough, its 'drain' wakes us; orders of the owner can wait a little. */
+const FULL_SLEEP_MS = 50
+/** How long a target that was asked to flush may take before it is judged by what it shows of its buffers. */
 const FLUSH_PATIENCE_MS = 1000
 /** A target's flush may mean an fsync: unasked, not more often than this, unless the ring fills. */
 const FLUSH_EVERY_MS = 250
@@ -25,7 +27,12 @@ export class StreamWriter {
   #isEnding = false
   /** The target said it has enough. */
   #isFull = false
+  /** The one turn to come. */
   #timer: NodeJS.Timeout | undefined
+  #immediate: NodeJS.Immediate | undefined
+  /** Something ended this target: it gets nothing more, and what it says does not count. */
+  #isDead = false
+  #hasWarnedOfFlush = false
   #marks: Map<RingOutlet, Mark> | null = null
   #flushedAt = 0
   /** Lines published before this were fed to a target that died: feed them one by one. */
@@ -76,12 +83,15 @@ export class StreamWriter {
 
   #soon (): void {
     clearTimeout(this.#timer)
-    setImmediate(() => this.#tick())
+    this.#immediate ??= setImmediate(() => {
+      this.#immediate = undefined
+      this.#tick()
+    })
   }
 
-  #tick = (): void => {
+  #tick (): void {
     const thread = this.#thread
-    if (this.#isEnding) return
+    if (this.#isEnding || this.#isDead) return
     if (thread.wantsReopen) thread.reopened(thread.reopenWanted)
     let didWork = false
     for (const outlet of thread.outlets) {
@@ -102,10 +112,13 @@ export class StreamWriter {
   #sleep (): void {
     const { waiter, data } = this.#thread
     if (data.wait === 'spin' && !this.#isFull) {
-      setImmediate(this.#tick)
+      this.#soon()
       return
     }
-    this.#timer = setTimeout(this.#tick, Math.max(SHORTEST_SLEEP_MS, waiter.nextSleepMs()))
+    if (this.#immediate !== undefined) return
+    clearTimeout(this.#timer)
+    const sleepMs = Math.max(SHORTEST_SLEEP_MS, waiter.nextSleepMs())
+    this.#timer = setTimeout(() => this.#tick(), this.#isFull ? FULL_SLEEP_MS : sleepMs)
   }
 
   /** One batch of a ring to the target. Returns whether there was any. */
@@ -136,25 +149,35 @@ export class StreamWriter {
     if (typeof target.flush === 'function') {
       const isUrgent = this.#carefulUntil.size > 0 || outlets.some((outlet) => outlet.wantsFlush || outlet.consumer.held > outlet.consumer.ring.capacity * HELD_RATIO)
       if (isUrgent || performance.now() - this.#flushedAt >= FLUSH_EVERY_MS) this.#flush(outlets)
-    } else if (!this.#isFull && (target.writableLength ?? 0) === 0 && (target.readableLength ?? 0) === 0) {
+    } else if (this.#looksEmpty) {
       for (const { consumer } of outlets) this.#release(consumer, consumer.mark())
     }
+  }
+
+  /** As far as the target shows, it has handed on all that it was given. */
+  get #looksEmpty (): boolean {
+    const { writableLength = 0, readableLength = 0 } = this.#target
+    return !this.#isFull && writableLength === 0 && readableLength === 0
   }
 
   #flush (outlets: RingOutlet[]): void {
     const marks = new Map(outlets.map((outlet) => [outlet, outlet.consumer.mark()]))
     this.#marks = marks
-    const done = (error?: unknown): void => {
-      if (this.#marks !== marks) return
+    const settle = (isFlushed: boolean): void => {
+      if (this.#marks !== marks || this.#isDead) return
       clearTimeout(timer)
       this.#marks = null
       this.#flushedAt = performance.now()
-      if (error instanceof Error) this.#thread.warn(error)
-      for (const [outlet, mark] of marks) this.#release(outlet.consumer, mark)
+      // A target that can't say is judged by its buffers: one that holds lines keeps their space in the ring too.
+      if (isFlushed || this.#looksEmpty) for (const [outlet, mark] of marks) this.#release(outlet.consumer, mark)
       this.#soon()
     }
-    const timer = setTimeout(done, FLUSH_PATIENCE_MS)
-    flushOf(this.#target).then(done, done)
+    const timer = setTimeout(() => settle(false), FLUSH_PATIENCE_MS)
+    flushOf(this.#target).then(() => settle(true), (reason: unknown) => {
+      if (!this.#hasWarnedOfFlush) this.#thread.warn(asError(reason))
+      this.#hasWarnedOfFlush = true
+      settle(false)
+    })
   }
 
   #release (consumer: Consumer, mark: Mark): void {
@@ -172,6 +195,7 @@ export class StreamWriter {
   }
 
   #closed (): void {
+    if (this.#isDead) return
     if (!this.#isEnding) {
       this.#fail(new Error(`the target ${this.#settings.filename} closed before it was ended`))
       return
@@ -187,7 +211,9 @@ export class StreamWriter {
   }
 
   #fail (reason: unknown): void {
-    const error = reason instanceof Error ? reason : new Error(String(reason))
+    if (this.#isDead) return
+    this.#isDead = true
+    const error = asError(reason)
     if (remedyOfTarget(this.#thread.isSuccessor) === 'final') this.#thread.fail(error)
     else this.#thread.dying(error)
     setImmediate(() => process.exit(1))

@@ -1,3 +1,5 @@
+import { isNativeError } from 'node:util/types'
+import { inspect } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Command, WriterState, WriterWord } from '../ring/layout'
 import type { ErrorDetails, WriterData, WriterMessage } from '../writer-data'
@@ -41,6 +43,7 @@ export class WriterThread {
   /** The sink is open: lines flow. */
   ready (): void {
     Atomics.store(this.block, WriterWord.Opened, this.data.generation)
+    this.setStalled(0) // a predecessor may have died while it waited
     this.#setState(WriterState.Running)
     this.post({ code: 'READY' })
   }
@@ -50,17 +53,28 @@ export class WriterThread {
 
   /** The sink failed for good: nobody will take another line. */
   fail (error: Error): void {
-    this.post({ code: 'ERROR', err: error, isFinal: true, details: detailsOf(error) })
+    // In this order: whoever hears of it may start a successor at once, and the state is the successor's then.
     this.#setState(WriterState.Failed)
+    this.#tell('ERROR', error, { isFinal: true })
   }
+
+  /** This target is finished; a new one may do better. */
+  dying (error: Error): void { this.#tell('ERROR', error) }
 
   /** The errno that the sink is waiting out, 0 when it takes lines. */
   setStalled (errno: number): void { Atomics.store(this.block, WriterWord.Stalled, errno) }
 
-  warn (error: Error): void { this.post({ code: 'WARNING', err: error, details: detailsOf(error) }) }
+  warn (error: Error): void { this.#tell('WARNING', error) }
 
-  /** This target is finished; a new one may do better. */
-  dying (error: Error): void { this.post({ code: 'ERROR', err: error, details: detailsOf(error) }) }
+  #tell (code: 'ERROR' | 'WARNING', err: Error, more: { isFinal?: boolean } = {}): void {
+    const details = detailsOf(err)
+    try {
+      this.post({ code, err, details, ...more })
+    } catch {
+      // Something hangs on it that can't be copied (a function as `cause`); the words can.
+      this.post({ code, err: Object.assign(new Error(err.message), { stack: String(err.stack) }), details, ...more })
+    }
+  }
 
   post (message: WriterMessage): void { parentPort?.postMessage(message) }
 
@@ -69,6 +83,11 @@ export class WriterThread {
     Atomics.store(this.block, WriterWord.State, state)
     Atomics.notify(this.block, WriterWord.State)
   }
+}
+
+/** What was thrown, as an error. Anything can be thrown. */
+export function asError (reason: unknown): Error {
+  return isNativeError(reason) ? reason : new Error(typeof reason === 'string' ? reason : inspect(reason))
 }
 
 function detailsOf (error: Error): ErrorDetails {
