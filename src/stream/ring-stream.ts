@@ -354,10 +354,11 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   /** @internal The sink failed for good: lines are dropped and counted from now on. */
   onFailed (error: Error): void {
     this.#error = error
-    process.nextTick(() => this.reportFailure(error)) // later, as above
+    process.nextTick(() => { // later, as above
+      if (this.listenerCount('error') > 0) this.emit('error', error)
+      else this.onWarning(error)
+    })
     this.#close()
-    if (this.listenerCount('error') > 0) this.emit('error', error)
-    else this.onWarning(error)
   }
 
   /** @internal */
