@@ -37,20 +37,31 @@ class DropInStream extends RingStream {
     super.end()
   }
 
+  /** What an inner target sends is for the application, and here could be taken for our own 'error' or 'close'. */
+  override onEvent (name: string, args: unknown[]): void { send(name, args) }
+
   /** An 'error' of ours would end the application, and so would the next line after a 'close': lines are dropped and counted. */
   override onFailed (error: Error): void {
     this.onWarning(error)
   }
 }
 
+/** To the application, as an event of its transport stream. */
+function send (name: string, args: unknown[]): void {
+  parentPort?.postMessage({ code: 'EVENT', name, args })
+}
+
 /** What pino calls in its transport thread. */
 export function dropInTarget (options: unknown): RingStream {
   const callers = dropInCallers()
   const stream = new DropInStream(readOptions(options, { callers, way: 'drop-in' }))
-  const send = (name: string, args: unknown[]): void => parentPort?.postMessage({ code: 'EVENT', name, args })
   stream.on('drop', (counts: DropCounts) => {
     send('drop', [counts])
     send('stats', [stream.stats()])
+  })
+  // For an inner target: what pino and the application send to their transport. Not the orders of pino's own machinery.
+  parentPort?.on('message', (message: { context?: unknown } | null) => {
+    if (message?.context !== 'thread-stream') stream.emit('message', message)
   })
   stream.on('writer-restart', (restarts: number, reason: Error) => send('writer-restart', [restarts, reason]))
   return stream

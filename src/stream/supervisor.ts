@@ -18,6 +18,9 @@ const QUICK_DEATH_MS = 10_000
 /** After so many deaths in a row that brought nothing through, a target is fed line by line. */
 const DEATHS_BEFORE_CARE = 2
 
+/** Which thread-stream's messages we speak: targets look here before they send events of their own. */
+const CONTEXT = { threadStreamVersion: '4.2.1' }
+
 /** What the supervisor tells. It holds its host weakly: a stream that the application forgot must be collectable. */
 export interface SupervisorHost {
   onReady (): void
@@ -209,7 +212,7 @@ export class Supervisor {
     }
     // A file needs none of what the application preloads; a target may need a loader that stands there.
     if (sink.kind === 'fd') return { name, execArgv: [], workerData: data }
-    return { name, trackUnmanagedFds: false, ...worker, workerData: { ...data, workerData: sink.options } }
+    return { name, trackUnmanagedFds: false, ...worker, workerData: { ...data, workerData: { $context: CONTEXT, ...sink.options } } }
   }
 
   #received (generation: number, message: WriterMessage): void {
