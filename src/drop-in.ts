@@ -15,7 +15,7 @@ class DropInStream extends RingStream {
   readonly #decoder = new StringDecoder('utf8')
   #rest = ''
 
-  protected override patienceMs (settings: Settings): number {
+  override patienceMs (settings: Settings): number {
     return settings.onFull === 'block' ? Infinity : PATIENCE_MS
   }
 

@@ -11,7 +11,10 @@ import { readOptions, type TransportOptions } from './options'
 import { RingStream } from './stream/ring-stream'
 
 export type { RingStreamOptions, TransportOptions } from './options'
-export type { DroppedByLevel } from './stream/port'
+export type { DroppedByLevel } from './stream/counts'
+export type { Handle } from './stream/handle'
+export type { ProducerStats } from './stream/writer-access'
+export { attach, AttachedStream } from './stream/attached-stream'
 export { RingStream, type DropCounts, type Stats } from './stream/ring-stream'
 
 /**

@@ -2,12 +2,27 @@
 
 import type { FdSink, TargetSink } from './options'
 
+/** A ring that another thread attached: what it sends to the writer and to the writer's owner. */
+export interface Announcement {
+  ring: SharedArrayBuffer
+  /** The thread block. */
+  thread: SharedArrayBuffer
+  /** Of the producer's thread, as `worker_threads` numbers them. */
+  threadId: number
+  /** What the producer's thread is called. */
+  name: string
+}
+
 /** `workerData` of the writer thread. */
 export interface WriterData {
   /** The writer block. */
   block: SharedArrayBuffer
-  /** The rings known when the thread starts, the owner's first. */
-  rings: SharedArrayBuffer[]
+  /** The owner's ring. */
+  ring: SharedArrayBuffer
+  /** The rings of other threads known when the thread starts. */
+  attached: Announcement[]
+  /** Name of the BroadcastChannel on which others are announced. */
+  channel: string
   /** Which start of the writer this is, from 1. */
   generation: number
   sink: FdSink | Omit<TargetSink, 'options'>
@@ -27,6 +42,8 @@ export interface WriterData {
 export type WriterMessage =
   /** The sink is open. */
   | { code: 'READY' }
+  /** Rings were given back. */
+  | { code: 'RINGS' }
   /** To be emitted by the stream. */
   | { code: 'EVENT', name: string, args: unknown }
   /** Something the user should know; logging goes on. */

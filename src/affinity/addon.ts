@@ -1,6 +1,7 @@
 /** The one place that loads the native addon, and what it looks like from TypeScript. */
 
-import { resolve } from 'node:path'
+import { readlinkSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
 
 /**
  * What `native/addon.cc` exports. Every function checks its arguments: a wrong one is a `TypeError`
@@ -100,4 +101,14 @@ export const addonError: Error | undefined = loaded.error
 /** CPU time of the calling thread in milliseconds; 0 where nothing tells. */
 export function threadCpuMs (): number {
   return addon === undefined ? 0 : Math.max(0, addon.threadCpuMs())
+}
+
+/** The calling thread's id as `/proc/self/task` has it, by which others can see whether it lives; 0 where nothing tells. */
+export function osThreadId (): number {
+  if (addon !== undefined) return addon.threadId()
+  try {
+    return Number(basename(readlinkSync('/proc/thread-self')))
+  } catch {
+    return 0
+  }
 }

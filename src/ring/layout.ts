@@ -8,7 +8,8 @@
  * A record starts inside the data region and is never split: the last one before the wrap runs on into the slack. The
  * gather space belongs to the writer, which joins payloads there before it hands them to the sink.
  *
- * A **writer block** is a second, small SharedArrayBuffer between everybody and the writer thread.
+ * A **writer block** is a second, small SharedArrayBuffer between everybody and the writer thread; a **thread block** a
+ * third, for each other thread that has rings into the same writer.
  *
  * `i32` words are indexes into an Int32Array over the whole buffer, `f64` words into a Float64Array. Each side's words
  * keep two cache lines (128 bytes) to themselves, because processors prefetch lines in pairs.
@@ -18,6 +19,10 @@
 export const enum RingWord {
   /** Bytes in the data region, a power of two. Written once, by the maker of the ring. */
   Capacity = 0,
+  /** Number of the ring among those of its writer; 0 is its owner's. Written once, by the maker of the ring. */
+  Id = 1,
+  /** 1 when the writer's owner has added up the counts of a ring that was given back. Written by the writer's owner. */
+  Tallied = 2,
 
   /** Position after the last visible record, in bytes; runs on and wraps at 2^32. Written by the producer. */
   Published = 32,
@@ -25,7 +30,7 @@ export const enum RingWord {
   FlushWanted = 33,
   /** 1 while the producer waits for room and wants to be notified on `Released`. Written by the producer's thread. */
   ProducerWaits = 34,
-  /** 1 when the producer will publish no more. Written by the producer's thread. */
+  /** 1 when the producer will publish no more. Written by the producer's thread; by the writer when that thread is gone. */
   ProducerDone = 35,
 
   /** Position up to which space is given back. Written by the writer. */
@@ -41,7 +46,9 @@ export const enum RingWord {
   /** Most bytes ever seen waiting in the ring. Written by the writer. */
   HighWater = 101,
   /** 1 while a target works on one line alone, to find the line that kills it. Written by the writer. */
-  FedAlone = 102
+  FedAlone = 102,
+  /** The generation of the writer that took the ring in, 0 before the first, or `GIVEN_BACK`. Written by the writer. */
+  Adopted = 103
 }
 
 /** f64 words of the ring. */
@@ -80,8 +87,14 @@ export const enum WriterWord {
   ReopenWanted = 17,
   /** Which start of the writer is the current one, from 1. Written by the thread that owns the writer. */
   Generation = 18,
-  /** A bump each time a ring is added. Written (atomic add) by the thread that attaches one. */
+  /** A bump each time a ring is announced, or may be from now on. Written (atomic add) by any thread that announces one. */
   RingsAnnounced = 20,
+  /** Rings attached so far, which numbers them. Written (atomic add) by the thread that attaches one. */
+  RingsMade = 21,
+  /** Rings attached and not given back. Added to (atomic) by the thread that attaches one, taken from by the writer. */
+  RingsHeld = 22,
+  /** 1 when the thread that owns the writer is gone. Written as that thread's environment is torn down. */
+  OwnerGone = 23,
 
   /** A `WriterState`. Written by the writer; put back to `Starting` by its owner while there is no writer. */
   State = 48,
@@ -108,6 +121,28 @@ export const enum WriterCount {
   /** CPU time of the writer's thread in milliseconds, over all generations. Written by the writer. */
   CpuMs = 28
 }
+
+/** i32 words of a thread block: a small SharedArrayBuffer between a thread that attached rings, their writer and its owner. */
+export const enum ThreadWord {
+  /** 1 when the thread is gone. Written as its environment is torn down. */
+  Gone = 0,
+  /** The OS thread's id, 0 where unknown. Written once, by the thread. */
+  OsThread = 1
+}
+
+/** f64 words of a thread block: lines dropped after their stream had ended and its ring was given back. */
+export const enum ThreadCount {
+  /** One word for each of `LEVEL_SLOTS`. Written by the thread. */
+  LinesDropped = 8,
+  /** Their UTF-8 bytes. Written by the thread. */
+  BytesDropped = 16
+}
+
+/** `RingWord.Adopted` of a ring whose producer is done and whose lines are delivered: nobody will look at it again. */
+export const GIVEN_BACK = -1
+
+/** Rings that one writer serves at most, its owner's not counted: far more than threads, and a bound on memory. */
+export const MOST_ATTACHED_RINGS = 1024
 
 /** What the owner wants of the writer. */
 export const enum Command { Run = 0, End = 1 }
@@ -148,6 +183,7 @@ const SLACK_BYTES = MOST_PAYLOAD_BYTES + 64
 /** A batch: about two thousand lines a system call; more than one payload and a notice must fit. */
 const GATHER_BYTES = 256 * 1024
 const WRITER_BLOCK_BYTES = WriterWord.PinnedCores * 4 + MOST_PINNED_CORES * 4
+const THREAD_BLOCK_BYTES = 256
 const PAGE_BYTES = 4096
 
 export const DATA_START = CONTROL_BYTES
@@ -205,6 +241,20 @@ export function openRing (shared: SharedArrayBuffer): Ring {
 
 export function createWriterBlock (): SharedArrayBuffer {
   return new SharedArrayBuffer(WRITER_BLOCK_BYTES)
+}
+
+export function createThreadBlock (): SharedArrayBuffer {
+  return new SharedArrayBuffer(THREAD_BLOCK_BYTES)
+}
+
+/**
+ * For whoever drops its last reference to a ring: V8 does not count shared memory as a thread's own, so a thread that makes
+ * little garbage would keep dropped rings for hours. An ordinary buffer of that size, never touched, makes it collect.
+ */
+export function letGo (ring: Ring): void {
+  try {
+    Reflect.construct(ArrayBuffer, [ring.shared.byteLength])
+  } catch {} // so much address space is not to be had; the collector will come in its own time
 }
 
 /** Bytes a record takes in the ring: header, and payload padded to 8. */

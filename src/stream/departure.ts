@@ -32,7 +32,8 @@ export class Departure implements Leaver, SignalLeaver {
     const isFlushed = !port.producer.hasUntold || port.flushSync(this.#patienceMs)
     supervisor.end()
     const hasEnded = isFlushed && port.waitFor(() => supervisor.hasEnded, this.#patienceMs)
-    if (!hasEnded && port.linesLeft > 0) tell(`pino-pinned: ${port.linesLeft} lines were left: the sink took nothing for ${this.#patienceMs} ms\n`)
+    const linesLeft = port.linesLeft + supervisor.othersLinesLeft
+    if (!hasEnded && linesLeft > 0) tell(`pino-pinned: ${linesLeft} lines were left: the sink took nothing for ${this.#patienceMs} ms\n`)
   }
 }
 

@@ -1,6 +1,7 @@
-import { levelOfText, slotOfLevel, LEVEL_NAMES, type LevelName } from '../levels'
-import { Flag, RingCount, RingWord, type Ring } from '../ring/layout'
+import { levelOfText, slotOfLevel } from '../levels'
+import { Flag, RingWord, type Ring } from '../ring/layout'
 import { type Line, Producer } from '../ring/producer'
+import { totalsOf } from './counts'
 
 /** A waiting thread looks by itself so often whether the writer lives. */
 const LOOK_MS = 5
@@ -16,6 +17,10 @@ export interface Keeper {
   /** Replaces a writer that is known to be dead, without an event loop. */
   keepAlive (): void
   wake (): void
+  /** A number that changes whenever the sink takes something from another of the writer's rings. */
+  readonly othersProgress: number
+  /** Counts a dropped line itself, if the ring's counts are read no more. */
+  countDrop?: (slot: number, size: number) => boolean
 }
 
 export interface PortSettings {
@@ -25,9 +30,6 @@ export interface PortSettings {
   reserve: { level: number, ratio: number } | null
   exitTimeout: number
 }
-
-/** Lines dropped, by level; levels without any are left out. */
-export type DroppedByLevel = Partial<Record<LevelName, number>>
 
 /**
  * One producer's way to the writer: what happens to a line when the quick way is closed, and every wait for the writer.
@@ -89,7 +91,9 @@ export class Port {
       if (reserve !== null && level !== undefined && level >= reserve.level && this.producer.tryPublishWithin(line, this.ring.capacity)) return true
       if (this.#writePatiently(line)) return true
     }
-    this.producer.drop(slotOfLevel(level ?? levelOf(line) ?? NaN), Buffer.byteLength(line))
+    const slot = slotOfLevel(level ?? levelOf(line) ?? NaN)
+    const size = Buffer.byteLength(line)
+    if (this.#keeper.countDrop?.(slot, size) !== true) this.producer.drop(slot, size)
     return false
   }
 
@@ -150,7 +154,7 @@ export class Port {
 
   /** A number that changes whenever the sink takes something. */
   get progress (): number {
-    return Atomics.load(this.#words, RingWord.Released) + Atomics.load(this.#words, RingWord.BatchTaken)
+    return Atomics.load(this.#words, RingWord.Released) + Atomics.load(this.#words, RingWord.BatchTaken) + this.#keeper.othersProgress
   }
 
   /** How long to wait without progress: longer while the writer is not up yet. */
@@ -163,27 +167,10 @@ export class Port {
     return (Atomics.load(this.#words, RingWord.Published) - Atomics.load(this.#words, RingWord.Released)) | 0
   }
 
-  get linesAccepted (): number { return this.ring.counts[RingCount.LinesAccepted]! }
-  get linesWritten (): number { return this.ring.counts[RingCount.LinesWritten]! }
-  get linesSkipped (): number { return this.ring.counts[RingCount.LinesSkipped]! }
-  get bytesWritten (): number { return this.ring.counts[RingCount.BytesWritten]! }
-  get bytesDropped (): number { return this.ring.counts[RingCount.BytesDropped]! }
-  get highWater (): number { return Math.max(this.#words[RingWord.HighWater]!, this.used) }
-
   /** Lines in the ring that the sink has not taken. */
-  get linesLeft (): number { return Math.max(0, this.linesAccepted - this.linesWritten - this.linesSkipped) }
-
-  get linesDropped (): number {
-    return LEVEL_NAMES.reduce((sum, _, slot) => sum + this.ring.counts[RingCount.LinesDropped + slot]!, 0)
-  }
-
-  get droppedByLevel (): DroppedByLevel {
-    const byLevel: DroppedByLevel = {}
-    LEVEL_NAMES.forEach((name, slot) => {
-      const count = this.ring.counts[RingCount.LinesDropped + slot]!
-      if (count > 0) byLevel[name] = count
-    })
-    return byLevel
+  get linesLeft (): number {
+    const { linesAccepted, linesWritten, linesSkipped } = totalsOf(this.ring)
+    return Math.max(0, linesAccepted - linesWritten - linesSkipped)
   }
 
   #writePatiently (line: Line): boolean {

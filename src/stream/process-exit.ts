@@ -54,8 +54,9 @@ function startLeaving (): void {
 }
 
 function leaveNow (): void {
-  // Each once: what did not get away in its time does not get a second one.
-  for (const leaver of leavers) {
+  // The last come first: a stream that was attached to another must not find that one's writer ended. And each once: what
+  // did not get away in its time does not get a second one.
+  for (const leaver of [...leavers].reverse()) {
     leavers.delete(leaver)
     leaver.leaveNow()
   }

@@ -1,18 +1,18 @@
 import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import { setTimeout } from 'node:timers'
-import type { Transferable, Worker } from 'node:worker_threads'
+import { threadId, type Worker } from 'node:worker_threads'
 import { codedError } from '../errors'
 import { readThreadStreamOptions, type RingStreamOptions, type Settings } from '../options'
-import { createRing, createWriterBlock, LEAST_CAPACITY_BYTES } from '../ring/layout'
 import type { Producer } from '../ring/producer'
-import { resolveCores, sayOnceThatAddonIsMissing } from './cores'
-import { Departure } from './departure'
-import { type DroppedByLevel, Port } from './port'
-import { addLeaver, removeLeaver } from './process-exit'
-import { leaveOnSignals, onSignals } from './signals'
-import { Supervisor, type SupervisorHost } from './supervisor'
+import { addTotals, type DroppedByLevel, highWaterOf, type Totals, totalsOf } from './counts'
+import type { Handle } from './handle'
+import type { Port } from './port'
+import { threadName } from './producer-thread'
+import { startWriter } from './start-writer'
+import type { SupervisorHost } from './supervisor'
 import { Watcher } from './watcher'
+import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
 
 /** With this property true pino sets `lastLevel` and its like before each write; it costs 160 ns a line. */
 const METADATA = Symbol.for('pino.metadata')
@@ -35,54 +35,39 @@ export interface DropCounts {
   totalLinesDropped: number
 }
 
-/** What a stream has done so far. Lines are writes: pino makes one write a line. */
-export interface Stats {
-  /** Lines that the sink has taken. */
-  linesWritten: number
-  /** Bytes that the sink has taken, drop notices included. */
-  bytesWritten: number
-  /** Lines that the ring has taken. */
-  linesAccepted: number
-  /** Lines refused because the ring was full, closed, or without a writer. */
-  linesDropped: number
-  droppedByLevel: DroppedByLevel
-  /** UTF-8 bytes of the lines dropped. */
-  bytesDropped: number
-  /** Lines given up by the writer: each killed its target twice, or its producer died inside it. */
-  linesSkipped: number
-  /** Bytes of the ring. */
+/**
+ * What a stream has done so far, together with those of other threads that were attached to its writer. Lines are writes:
+ * pino makes one write a line.
+ */
+export interface Stats extends Totals {
+  /** Bytes of the stream's own ring. */
   capacity: number
-  /** Bytes of the ring in use now, and the most that ever were. */
+  /** Bytes of the stream's own ring in use now, and the most that ever were. */
   used: number
   highWater: number
   /** Times the writer was started again. */
   restarts: number
   /** The cores that the kernel says the writer is pinned to; null if it is not. */
   pinned: number[] | null
-  writerState: Supervisor['state']
+  writerState: WriterStateName
   /** CPU time of the writer's thread in milliseconds, a tenth of a second old at most; 0 without the addon. */
   writerCpuMs: number
+  /** A row for each thread that logs through this writer, this stream's first. Threads that are gone are in the totals. */
+  producers: ProducerStats[]
 }
 
-/** Ends the writer of a stream that the application forgot. */
-const forgotten = new FinalizationRegistry<{ port: Port, supervisor: Supervisor }>(({ port, supervisor }) => {
-  port.close()
-  port.producer.tryPublishNotice()
-  supervisor.end()
-})
-
-/** Apart from the stream: what is made here lives as long as the writer, and must not hold the stream. */
-function followProcess (port: Port, supervisor: Supervisor, { exitTimeout, flushOnSignal, reopenOnSignal, worker }: Settings): void {
-  const departure = new Departure(port, supervisor, exitTimeout)
-  if (worker.autoEnd !== false) addLeaver(departure)
-  const forgetReopen = onSignals(reopenOnSignal, 'reopenOnSignal', () => supervisor.reopen())
-  const forgetFlush = leaveOnSignals(flushOnSignal, departure)
-  supervisor.onClosed = () => {
-    removeLeaver(departure)
-    forgetReopen()
-    forgetFlush()
-  }
+/** How a stream came to its writer. */
+export interface Connection {
+  port: Port
+  writer: WriterAccess
+  /** Makes a handle for other threads. */
+  handle: () => Handle
+  /** Longest wait without progress when leaving, in milliseconds. */
+  exitTimeout: number
 }
+
+/** Gives a stream another way to a writer than one of its own. */
+export type Connect = (stream: RingStream) => Connection
 
 /**
  * A stream for pino that copies each line into shared memory and returns. It has the methods, getters and events of a
@@ -102,8 +87,9 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   readonly #producer: Producer
   readonly #port: Port
-  readonly #supervisor: Supervisor
-  readonly #settings: Settings
+  readonly #writer: WriterAccess
+  readonly #exitTimeout: number
+  readonly #handle: () => Handle
   readonly #watcher = new Watcher()
   #isReady = false
   #isEnding = false
@@ -121,32 +107,32 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /**
    * @param options what `new ThreadStream` takes (`filename`, `workerData`, `workerOpts`, `bufferSize`, `sync`) and the
-   *   options of the ring; or options that have been read
+   *   options of the ring; or options that have been read, or a way to the writer of another thread
    * @throws {TypeError|RangeError} `ERR_PINO_PINNED_…`: an option is wrong
    */
-  constructor (options: RingStreamOptions | Settings) {
+  constructor (options: RingStreamOptions | Settings | Connect) {
     super()
-    const settings = 'sink' in options ? options : readThreadStreamOptions(options)
-    this.#settings = settings
-    const cores = resolveCores(settings)
-    sayOnceThatAddonIsMissing()
-    const ring = createRing(Math.max(settings.capacity, LEAST_CAPACITY_BYTES))
-    const block = createWriterBlock()
-    this.#supervisor = new Supervisor(block, [ring], settings, cores, this)
-    this.#port = new Port(ring, this.#supervisor.block, this.#supervisor, { ...settings, patienceMs: this.patienceMs(settings) })
-    this.#producer = this.#port.producer
-    followProcess(this.#port, this.#supervisor, settings)
-    forgotten.register(this, { port: this.#port, supervisor: this.#supervisor })
-    this.on('message', (message: unknown, transferList?: readonly Transferable[]) => {
-      if (settings.sink.kind === 'target') this.#supervisor.post(message, transferList)
-    })
+    const connect: Connect = typeof options === 'function'
+      ? options
+      : () => startWriter(this, 'sink' in options ? options : readThreadStreamOptions(options))
+    const { port, writer, exitTimeout, handle } = connect(this)
+    this.#port = port
+    this.#producer = port.producer
+    this.#writer = writer
+    this.#exitTimeout = exitTimeout
+    this.#handle = handle
     this.on('newListener', (event: string | symbol) => {
-      if (event === 'ready' && !this.#isReady) this.#watcher.watch(() => this.#isReady || this.#supervisor.isOver)
+      if (event === 'ready' && !this.#isReady) this.#watcher.watch(() => this.#isNowReady())
     })
   }
 
-  /** How long a line waits for room before it is dropped. */
-  protected patienceMs (settings: Settings): number {
+  #isNowReady (): boolean {
+    if (this.#writer.isUp) this.onReady()
+    return this.#isReady || this.#writer.isOver
+  }
+
+  /** @internal How long a line waits for room before it is dropped. */
+  patienceMs (settings: Settings): number {
     return settings.onFull === 'block' ? Infinity : 0
   }
 
@@ -187,8 +173,8 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     if (typeof callback !== 'function') return
     const hasStopped = this.#progressWatch(FLUSH_PATIENCE_MS)
     this.#watcher.watch(() => {
-      const isDone = this.#port.isFlushed(number) || (this.#supervisor.hasEnded && this.#port.used === 0)
-      if (!isDone && !this.#supervisor.isOver && !hasStopped()) return false
+      const isDone = this.#port.isFlushed(number) || (this.#writer.hasEnded && this.#port.used === 0)
+      if (!isDone && !this.#writer.isOver && !hasStopped()) return false
       process.nextTick(callback, isDone ? undefined : this.#leftError('flush'))
       return true
     })
@@ -200,7 +186,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    * @param patienceMs longest time without progress, in milliseconds; default: the option `exitTimeout`
    * @returns false if that time ran out, or nobody will take the lines
    */
-  flushSync (patienceMs: number = this.#settings.exitTimeout): boolean {
+  flushSync (patienceMs: number = this.#exitTimeout): boolean {
     return this.#port.flushSync(patienceMs)
   }
 
@@ -214,14 +200,21 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   }
 
   #endWriter (): void {
-    this.#producer.tryPublishNotice()
-    this.#supervisor.end()
-    const hasStopped = this.#progressWatch(this.#settings.exitTimeout)
+    const hasStopped = this.#progressWatch(this.#exitTimeout)
+    let isOrdered = false
+    const order = (): void => {
+      // What was dropped is told first; room for that comes as the writer goes on.
+      if (isOrdered || !this.#producer.tryPublishNotice()) return
+      isOrdered = true
+      this.#writer.end()
+    }
+    order()
     this.#watcher.watch(() => {
-      if (this.#supervisor.hasEnded) this.#finish()
+      order()
+      if (this.#writer.hasEnded) this.#finish()
       if (this.#isClosed) return true
-      if (this.#supervisor.isOver && !this.#supervisor.hasEnded) this.#close()
-      else if (!this.#supervisor.hasEnded && hasStopped()) this.#giveUp()
+      if (this.#writer.isOver && !this.#writer.hasEnded) this.#close()
+      else if (!this.#writer.hasEnded && hasStopped()) this.#giveUp()
       return this.#isClosed
     })
   }
@@ -242,7 +235,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   #giveUp (): void {
     this.onWarning(this.#leftError('end'))
-    this.#supervisor.abandon()
+    this.#writer.abandon()
     this.#close()
   }
 
@@ -274,11 +267,11 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    * @param callback is called when it is done; gets an error if the writer ended or failed before
    */
   reopen (callback?: (error?: Error) => void): void {
-    const number = this.#supervisor.reopen()
+    const number = this.#writer.reopen()
     if (typeof callback !== 'function') return
     this.#watcher.watch(() => {
-      const isDone = this.#supervisor.hasReopened(number)
-      if (!isDone && !this.#supervisor.isOver) return false
+      const isDone = this.#writer.hasReopened(number)
+      if (!isDone && !this.#writer.isOver) return false
       process.nextTick(callback, isDone ? undefined : codedError('ERR_PINO_PINNED_ENDED', 'reopen: the writer has ended'))
       return true
     })
@@ -286,40 +279,49 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /** Starts a writer again after it failed for good. */
   restart (): void {
-    if (this.#isEnding || !this.#supervisor.restart()) return
+    if (this.#isEnding || !this.#writer.restart()) return
+    this.#opened()
+  }
+
+  #opened (): void {
     this.#error = null
     this.#isClosed = this.#isDestroyed = this.#isReady = false
     this.#port.open()
   }
 
+  /**
+   * A handle for other threads of the process, to be sent by `postMessage` or as `workerData`: `attach(handle)` there
+   * gives a stream with a ring of its own into this stream's writer.
+   */
+  handle (): Handle { return this.#handle() }
+
   stats (): Stats {
-    const port = this.#port
-    const supervisor = this.#supervisor
+    const { ring, used } = this.#port
+    const writer = this.#writer
+    const own = totalsOf(ring)
+    const { totals, producers } = writer.others()
+    addTotals(totals, own)
+    const highWater = highWaterOf(ring)
     return {
-      linesWritten: port.linesWritten,
-      bytesWritten: port.bytesWritten,
-      linesAccepted: port.linesAccepted,
-      linesDropped: port.linesDropped,
-      droppedByLevel: port.droppedByLevel,
-      bytesDropped: port.bytesDropped,
-      linesSkipped: port.linesSkipped,
-      capacity: port.ring.capacity,
-      used: port.used,
-      highWater: port.highWater,
-      restarts: supervisor.restarts,
-      pinned: supervisor.pinned,
-      writerState: supervisor.state,
-      writerCpuMs: supervisor.cpuMs
+      ...totals,
+      capacity: ring.capacity,
+      used,
+      highWater,
+      restarts: writer.restarts,
+      pinned: writer.pinned,
+      writerState: writer.state,
+      writerCpuMs: writer.cpuMs,
+      producers: [{ threadId, name: threadName(), accepted: own.linesAccepted, dropped: own.linesDropped, highWater }, ...producers]
     }
   }
 
   /** Lets the writer's thread hold the process, as a ThreadStream does until `unref`. */
-  ref (): void { this.#supervisor.ref() }
+  ref (): void { this.#writer.ref() }
 
-  unref (): void { this.#supervisor.unref() }
+  unref (): void { this.#writer.unref() }
 
-  /** The writer's thread; another one after a restart. */
-  get worker (): Worker { return this.#supervisor.worker }
+  /** The writer's thread; another one after a restart. Undefined on a stream attached to the writer of another thread. */
+  get worker (): Worker { return this.#writer.worker as Worker }
 
   get ready (): boolean { return this.#isReady }
   get destroyed (): boolean { return this.#isDestroyed }
@@ -367,6 +369,12 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#close()
   }
 
+  /** @internal The owner of the writer has ended it, lost it, or started it again. */
+  onWriterState (): void {
+    if (this.#writer.isOver) this.#close()
+    else if (this.#isClosed && !this.#isEnding) this.#opened()
+  }
+
   #tickSoon (): void {
     if (this.#isTicking) return
     this.#isTicking = true
@@ -385,16 +393,16 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#producer.tryPublishNotice()
     this.#wantMetadata(!this.#producer.isCalm)
     this.#tellDrops(DROP_EVENT_EVERY_MS)
-    if (this.#needsDrain && this.#port.used <= this.#port.ring.capacity / 2 && !this.#supervisor.isOver) {
+    if (this.#needsDrain && this.#port.used <= this.#port.ring.capacity / 2 && !this.#writer.isOver) {
       this.#needsDrain = false
       this.emit('drain')
     }
-    const isUntold = this.#port.linesDropped > this.#told.lines
+    const isUntold = totalsOf(this.#port.ring).linesDropped > this.#told.lines
     if ((this.#needsDrain || isUntold || this.#producer.hasUntold) && !this.#isClosed) this.#tickSoon()
   }
 
   #tellDrops (everyMs: number): void {
-    const { linesDropped, bytesDropped, droppedByLevel } = this.#port
+    const { linesDropped, bytesDropped, droppedByLevel } = totalsOf(this.#port.ring)
     const now = performance.now()
     if (linesDropped === this.#told.lines || now - this.#told.at < everyMs) return
     const counts: DropCounts = {

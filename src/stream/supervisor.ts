@@ -1,11 +1,17 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers'
-import { Worker, type WorkerOptions } from 'node:worker_threads'
+import { BroadcastChannel, Worker, type WorkerOptions } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
 import type { Settings } from '../options'
-import { Command, MOST_PINNED_CORES, RingWord, WriterCount, WriterState, WriterWord, type Ring } from '../ring/layout'
+import { Command, RingWord, WriterState, WriterWord, type Ring } from '../ring/layout'
 import type { WriterData, WriterMessage } from '../writer-data'
+import type { Totals } from './counts'
+import { stateChannelName } from './guest'
+import { Roster } from './roster'
+import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
+import { WriterBlock } from './writer-block'
 
 const WRITER_FILE = join(__dirname, '..', 'writer', 'main.js')
 /** Pause before the writer is started again after a second, third … death in a row. The first costs no pause. */
@@ -35,12 +41,12 @@ export interface SupervisorHost {
 }
 
 /** Starts the writer, watches it, and starts another on the same rings when it dies. */
-export class Supervisor {
-  readonly block: Int32Array
-  readonly #counts: Float64Array
+export class Supervisor extends WriterBlock implements WriterAccess {
   readonly #settings: Settings
   readonly #cores: number[] | null
-  readonly #rings: Ring[]
+  readonly #ring: Ring
+  /** The rings of other threads. */
+  readonly #roster: Roster
   readonly #host: WeakRef<SupervisorHost>
   /** Called when there is no writer and none will come, also when the host is gone. */
   onClosed: () => void = () => {}
@@ -57,13 +63,15 @@ export class Supervisor {
   #isFailed = false
   #isClosed = false
   #isRef = false
+  #isShared = false
+  #isEndWanted = false
   /** The last message that the stream sent to the target, for its successor. */
   #config: unknown
 
-  constructor (block: SharedArrayBuffer, rings: Ring[], settings: Settings, cores: number[] | null, host: SupervisorHost) {
-    this.block = new Int32Array(block)
-    this.#counts = new Float64Array(block)
-    this.#rings = rings
+  constructor (block: SharedArrayBuffer, ring: Ring, settings: Settings, cores: number[] | null, host: SupervisorHost) {
+    super(block)
+    this.#ring = ring
+    this.#roster = new Roster(`pino-pinned/${process.pid}/${randomUUID()}`, this.block)
     this.#settings = settings
     this.#cores = cores
     this.#host = new WeakRef(host)
@@ -74,59 +82,55 @@ export class Supervisor {
   get restarts (): number { return this.#restarts }
 
   /** The writer has opened its sink. */
-  get isUp (): boolean { return this.#restartAt === undefined && Atomics.load(this.block, WriterWord.Opened) === this.#generation }
+  override get isUp (): boolean { return this.#restartAt === undefined && Atomics.load(this.block, WriterWord.Opened) === this.#generation }
 
   /** Nobody will take another line, unless `restart` is called. */
-  get isOver (): boolean { return this.#isFailed || this.#isClosed || this.#state >= WriterState.Ended }
+  get isOver (): boolean { return this.#isFailed || this.#isClosed || this.writerState >= WriterState.Ended }
 
   /** The writer has taken everything and closed its sink. */
-  get hasEnded (): boolean { return this.#state === WriterState.Ended }
+  get hasEnded (): boolean { return this.writerState === WriterState.Ended }
 
   /** The writer's thread is gone, and no other will come. */
   get isClosed (): boolean { return this.#isClosed }
 
-  get #state (): WriterState { return Atomics.load(this.block, WriterWord.State) }
-
-  get state (): 'starting' | 'running' | 'stalled' | 'restarting' | 'ended' | 'failed' {
+  get state (): WriterStateName {
     if (this.#isFailed) return 'failed'
     if (this.#restartAt !== undefined) return 'restarting'
-    switch (this.#state) {
+    switch (this.writerState) {
       case WriterState.Starting: return 'starting'
-      case WriterState.Running: return Atomics.load(this.block, WriterWord.Stalled) === 0 ? 'running' : 'stalled'
+      case WriterState.Running: return this.isStalled ? 'stalled' : 'running'
       case WriterState.Ended: return 'ended'
       case WriterState.Failed: return 'failed'
     }
   }
 
-  /** The cores that the kernel says the writer is pinned to; null if it is not. */
-  get pinned (): number[] | null {
-    const count = Math.min(Atomics.load(this.block, WriterWord.PinnedCount), MOST_PINNED_CORES)
-    return count === 0 ? null : Array.from(this.block.subarray(WriterWord.PinnedCores, WriterWord.PinnedCores + count))
+  get othersProgress (): number { return this.#roster.progress }
+  get othersLinesLeft (): number { return this.#roster.linesLeft }
+  others (): { totals: Totals, producers: ProducerStats[] } { return this.#roster.stats() }
+
+  /** Lets other threads attach rings. Returns the name of the channel on which they announce them. */
+  share (): string {
+    if (!this.#isShared) addon?.storeAtThreadExit(this.block, WriterWord.OwnerGone, 1)
+    this.#isShared = true
+    if (!this.isOver) this.#roster.open()
+    return this.#roster.channelName
   }
 
-  get cpuMs (): number { return this.#counts[WriterCount.CpuMs]! }
-
-  /** Makes the writer look at its rings and orders now. */
-  wake (): void {
-    Atomics.add(this.block, WriterWord.Wake, 1)
-    Atomics.notify(this.block, WriterWord.Wake)
-  }
-
-  /** Tells the writer to take everything to the sink, close it and end. */
+  /** Tells the writer to take everything to the sink, close it and end; first of all the rings that it may not know yet. */
   end (): void {
+    this.#isEndWanted = true
+    this.#roster.look()
+    this.#orderEnd()
+  }
+
+  #orderEnd (): void {
+    if (!this.#isEndWanted) return
+    if (!this.#roster.areTakenIn) {
+      this.#roster.announceAgain()
+      return
+    }
     Atomics.store(this.block, WriterWord.Command, Command.End)
     this.wake()
-  }
-
-  /** Has the path opened again. Returns whether that has been done is to be asked with `hasReopened`. */
-  reopen (): number {
-    const number = Atomics.add(this.block, WriterWord.ReopenWanted, 1) + 1
-    this.wake()
-    return number
-  }
-
-  hasReopened (number: number): boolean {
-    return ((Atomics.load(this.block, WriterWord.Reopened) - number) | 0) >= 0
   }
 
   /** To the target, in its thread. */
@@ -157,6 +161,8 @@ export class Supervisor {
    */
   keepAlive (): void {
     if (this.isOver) return
+    this.#roster.look()
+    if (this.#isEndWanted && Atomics.load(this.block, WriterWord.Command) !== Command.End) this.#orderEnd()
     if (this.#restartAt === undefined && this.#isKnownGone()) this.#died(new Error('the writer thread is gone'))
     if (this.#restartAt !== undefined && performance.now() >= this.#restartAt) this.#restart()
   }
@@ -171,6 +177,7 @@ export class Supervisor {
     this.#isFailed = false
     this.#deaths = 0
     this.#restart()
+    this.#tellState()
     return true
   }
 
@@ -199,9 +206,12 @@ export class Supervisor {
 
   #workerOptions (): WorkerOptions {
     const { sink, worker, wait, dropNotice, name } = this.#settings
+    this.#roster.look()
     const data: WriterData = {
       block: this.block.buffer as SharedArrayBuffer,
-      rings: this.#rings.map((ring) => ring.shared),
+      ring: this.#ring.shared,
+      attached: this.#roster.announcements,
+      channel: this.#roster.channelName,
       generation: this.#generation,
       sink: sink.kind === 'fd' ? sink : { kind: 'target', filename: sink.filename, usesMultistream: sink.usesMultistream },
       wait,
@@ -218,7 +228,10 @@ export class Supervisor {
   #received (generation: number, message: WriterMessage): void {
     const host = this.#host.deref()
     switch (message?.code) {
-      case 'READY': return host?.onReady()
+      case 'READY':
+        this.#roster.announceAgain()
+        return host?.onReady()
+      case 'RINGS': return this.#roster.look()
       case 'EVENT': return host?.onEvent(message.name, Array.isArray(message.args) ? message.args : [message.args])
       case 'WARNING': return host?.onWarning(Object.assign(message.err, message.details))
       case 'ERROR':
@@ -257,6 +270,8 @@ export class Supervisor {
     this.#host.deref()?.onRestart(this.#restarts, reason)
   }
 
+  get #rings (): Ring[] { return [this.#ring, ...this.#roster.rings] }
+
   /** Whether the writer that just died got no line through, and that counts against it. */
   #hasBroughtNothing (): boolean {
     const released = this.#rings.reduce((sum, ring) => sum + Atomics.load(ring.words, RingWord.Released), 0)
@@ -278,12 +293,25 @@ export class Supervisor {
 
   #closed (): void {
     this.#isClosed = true
+    this.#roster.close()
+    if (this.writerState < WriterState.Ended) Atomics.store(this.block, WriterWord.State, WriterState.Failed)
+    this.#tellState()
     this.onClosed()
+  }
+
+  /** Streams of other threads look at the state now. */
+  #tellState (): void {
+    if (!this.#isShared) return
+    const channel = new BroadcastChannel(stateChannelName(this.#roster.channelName))
+    channel.postMessage(null)
+    channel.close()
   }
 
   #fail (error: Error): void {
     if (this.#isFailed) return
     this.#isFailed = true
+    Atomics.store(this.block, WriterWord.State, WriterState.Failed) // also when there is no writer that could say so
+    this.#tellState()
     this.#host.deref()?.onFailed(error)
   }
 }

@@ -29,7 +29,8 @@ export class FdWriter {
     try {
       this.#open()
       thread.ready()
-      while (!thread.isEnding || !thread.isIdle) {
+      while (!thread.isEnding || !thread.isDrained) {
+        thread.takeRings()
         if (thread.wantsReopen && !this.#isInsideLine) this.#reopen()
         if (this.#drain()) thread.waiter.worked()
         else thread.waiter.idle(thread.hasNothingToDo)
@@ -54,6 +55,7 @@ export class FdWriter {
       }
       outlet.answerFlush()
     }
+    this.#thread.giveBackRings()
     return didWork
   }
 

@@ -1,13 +1,11 @@
-import { readlinkSync } from 'node:fs'
-import { basename } from 'node:path'
-import { addon, type Addon } from '../affinity/addon'
+import { addon, type Addon, osThreadId } from '../affinity/addon'
 import { MOST_PINNED_CORES, WriterWord } from '../ring/layout'
 import type { WriterThread } from './thread'
 
 /** Gives the thread its name and its cores, before it takes the first record. */
 export function takePlace (thread: WriterThread): void {
   const { block, data } = thread
-  Atomics.store(block, WriterWord.ThreadId, threadId())
+  Atomics.store(block, WriterWord.ThreadId, osThreadId())
   Atomics.store(block, WriterWord.PinnedCount, 0)
   if (addon === undefined) return
   try {
@@ -25,14 +23,4 @@ function pin (addon: Addon, block: Int32Array, cores: readonly number[]): void {
   const granted = addon.threadAffinity().slice(0, MOST_PINNED_CORES)
   granted.forEach((core, at) => { block[WriterWord.PinnedCores + at] = core })
   Atomics.store(block, WriterWord.PinnedCount, granted.length)
-}
-
-/** The thread's id as /proc has it, by which others can see whether it lives; 0 where nothing tells. */
-function threadId (): number {
-  if (addon !== undefined) return addon.threadId()
-  try {
-    return Number(basename(readlinkSync('/proc/thread-self')))
-  } catch {
-    return 0
-  }
 }

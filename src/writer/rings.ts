@@ -1,7 +1,8 @@
 import { hostname } from 'node:os'
 import { Consumer, type FormatNotice } from '../ring/consumer'
-import { LEVEL_SLOTS, openRing, RingWord } from '../ring/layout'
+import { Ending, LEVEL_SLOTS, openRing, RingWord } from '../ring/layout'
 import { LEVEL_NAMES } from '../levels'
+import { ProducerLife } from './producer-life'
 
 const WARN = 40
 
@@ -38,9 +39,15 @@ export class RingOutlet {
   #flush = 0
   #flushUntil = 0
 
-  constructor (shared: SharedArrayBuffer, dropNotice: boolean) {
+  /** The thread that attached the ring; null for the owner's, which is never given back. */
+  readonly #life: ProducerLife | null
+  /** Position after the last record that is written before the writer ends. */
+  #lastPosition: number | undefined
+
+  constructor (shared: SharedArrayBuffer, dropNotice: boolean, thread?: SharedArrayBuffer) {
     const ring = openRing(shared)
     this.#words = ring.words
+    this.#life = thread === undefined ? null : new ProducerLife(thread)
     this.consumer = new Consumer(ring, dropNotice ? noticeOf : noNotice)
     this.#flush = Atomics.load(this.#words, RingWord.Flushed)
   }
@@ -48,6 +55,32 @@ export class RingOutlet {
   /** Whether nothing is published, held or asked for. */
   get isIdle (): boolean {
     return this.consumer.available === 0 && this.consumer.held === 0 && !this.wantsFlush
+  }
+
+  /** Whether its producer will publish no more, and everything is delivered. */
+  get isDone (): boolean {
+    if (this.#life === null) return false
+    if (Atomics.load(this.#words, RingWord.ProducerDone) === 0) {
+      if (!this.#life.isGone) return false
+      Atomics.store(this.#words, RingWord.ProducerDone, 1)
+    }
+    return this.isIdle && (this.consumer.outputEnds & Ending.InsideLine) === 0
+  }
+
+  /** Whether everything is gathered that is to be written before the writer ends. To be asked only when it is to end. */
+  get isTaken (): boolean { return this.#isPast(this.consumer.position) }
+
+  /** As `isTaken`, and delivered, and told to who waits for it. */
+  get isDrained (): boolean { return this.#isPast(this.consumer.released) && !this.wantsFlush }
+
+  #isPast (position: number): boolean {
+    // The owner has ended its stream: the little that comes yet is from its exit handlers. Others may go on and on.
+    if (this.#life === null) return this.consumer.available === 0 && position === this.consumer.published
+    if (this.#lastPosition === undefined) {
+      this.consumer.look()
+      this.#lastPosition = this.consumer.published
+    }
+    return ((position - this.#lastPosition) | 0) >= 0
   }
 
   /** Whether the producer waits for a flush. */

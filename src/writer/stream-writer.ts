@@ -92,6 +92,7 @@ export class StreamWriter {
   #tick (): void {
     const thread = this.#thread
     if (this.#isEnding || this.#isDead) return
+    thread.takeRings()
     if (thread.wantsReopen) thread.reopened(thread.reopenWanted)
     let didWork = false
     for (const outlet of thread.outlets) {
@@ -99,7 +100,8 @@ export class StreamWriter {
     }
     this.#confirm()
     for (const outlet of thread.outlets) outlet.answerFlush()
-    if (thread.isEnding && thread.outlets.every((outlet) => outlet.consumer.available === 0)) {
+    for (const outlet of thread.giveBackRings()) this.#forget(outlet)
+    if (thread.isEnding && thread.outlets.every((outlet) => outlet.isTaken)) {
       this.#end()
     } else if (didWork) {
       thread.waiter.worked()
@@ -107,6 +109,11 @@ export class StreamWriter {
     } else {
       this.#sleep()
     }
+  }
+
+  #forget (outlet: RingOutlet): void {
+    this.#decoders.delete(outlet)
+    this.#carefulUntil.delete(outlet)
   }
 
   #sleep (): void {

@@ -1,8 +1,9 @@
 import { isNativeError } from 'node:util/types'
 import { inspect } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
-import { Command, WriterState, WriterWord } from '../ring/layout'
-import type { ErrorDetails, WriterData, WriterMessage } from '../writer-data'
+import { Command, GIVEN_BACK, letGo, RingWord, WriterState, WriterWord } from '../ring/layout'
+import type { Announcement, ErrorDetails, WriterData, WriterMessage } from '../writer-data'
+import { Intake } from './intake'
 import { RingOutlet } from './rings'
 import { Waiter } from './waiter'
 
@@ -10,13 +11,18 @@ import { Waiter } from './waiter'
 export class WriterThread {
   readonly data: WriterData
   readonly block: Int32Array
-  readonly outlets: RingOutlet[]
+  /** The owner's ring, then those of other threads. */
+  outlets: readonly RingOutlet[]
   readonly waiter: Waiter
+  readonly #intake: Intake
 
   constructor () {
     this.data = workerData as WriterData
     this.block = new Int32Array(this.data.block)
-    this.outlets = this.data.rings.map((shared) => new RingOutlet(shared, this.data.dropNotice))
+    this.outlets = [new RingOutlet(this.data.ring, this.data.dropNotice)]
+    this.#intake = new Intake(this.block, this.data.channel)
+    this.#adopt(this.data.attached.splice(0)) // what stays in the list is held for the thread's life
+    this.takeRings()
     this.waiter = new Waiter(this.data.block, this.data.wait)
   }
 
@@ -25,10 +31,43 @@ export class WriterThread {
 
   get isEnding (): boolean { return Atomics.load(this.block, WriterWord.Command) === Command.End }
 
-  get isIdle (): boolean { return this.outlets.every((outlet) => outlet.isIdle) }
+  /** Everything is written that is to be written before the end. Other threads may go on logging: that is not waited for. */
+  get isDrained (): boolean { return this.outlets.every((outlet) => outlet.isDrained) }
 
   /** Bound, to be handed to the waiter: nothing to write and no order. */
-  readonly hasNothingToDo = (): boolean => this.isIdle && !this.isEnding && !this.wantsReopen
+  readonly hasNothingToDo = (): boolean =>
+    this.outlets.every((outlet) => outlet.isIdle) && !this.isEnding && !this.wantsReopen && !this.#intake.hasNews
+
+  /** Takes in the rings that other threads have attached since. */
+  takeRings (): void {
+    if (this.#intake.hasNews) this.#adopt(this.#intake.take())
+  }
+
+  #adopt (announcements: readonly Announcement[]): void {
+    const { generation, dropNotice } = this.data
+    for (const { ring, thread } of announcements) {
+      const outlet = new RingOutlet(ring, dropNotice, thread)
+      const { words } = outlet.consumer.ring
+      const adopted = Atomics.load(words, RingWord.Adopted)
+      if (adopted === generation || adopted === GIVEN_BACK) continue // announced more than once
+      this.outlets = [...this.outlets, outlet]
+      Atomics.store(words, RingWord.Adopted, generation)
+    }
+  }
+
+  /** Gives back the rings whose producers are done, when they are empty. Returns these. */
+  giveBackRings (): readonly RingOutlet[] {
+    if (!this.outlets.some((outlet) => outlet.isDone)) return []
+    const done = this.outlets.filter((outlet) => outlet.isDone)
+    this.outlets = this.outlets.filter((outlet) => !done.includes(outlet))
+    for (const { consumer } of done) {
+      Atomics.store(consumer.ring.words, RingWord.Adopted, GIVEN_BACK)
+      Atomics.sub(this.block, WriterWord.RingsHeld, 1)
+      letGo(consumer.ring)
+    }
+    this.post({ code: 'RINGS' })
+    return done
+  }
 
   get wantsReopen (): boolean {
     return this.reopenWanted !== Atomics.load(this.block, WriterWord.Reopened)

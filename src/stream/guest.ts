@@ -1,0 +1,127 @@
+import { BroadcastChannel, threadId } from 'node:worker_threads'
+import { setTimeout } from 'node:timers'
+import { LEVEL_NAMES } from '../levels'
+import { createRing, MOST_ATTACHED_RINGS, RingWord, type Ring, WriterState, WriterWord } from '../ring/layout'
+import type { Announcement } from '../writer-data'
+import { announce, isGivenBack, isTakenIn } from './announce'
+import { addTotals, noTotals, type Totals } from './counts'
+import { type ProducerThread, producerThread, threadName } from './producer-thread'
+import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
+import { WriterBlock } from './writer-block'
+
+/** A ring that the writer has not taken in is announced again after so long, each time a little later. */
+const ANNOUNCE_AGAIN_MS = 5
+const LONGEST_PAUSE_MS = 1000
+
+/** Name of the channel on which a writer's owner tells that it ended, failed, or goes on. */
+export function stateChannelName (channelName: string): string { return `${channelName}/state` }
+
+/** Another thread's writer, with a ring of one's own into it. Its owner starts, restarts and ends it. */
+export class Guest extends WriterBlock implements WriterAccess {
+  readonly ring: Ring
+  readonly thread: ProducerThread
+  readonly #channelName: string
+  readonly #announcement: Announcement
+  #announcedAt = 0
+  #pauseMs = ANNOUNCE_AGAIN_MS
+  #states: BroadcastChannel | undefined
+  #isDone = false
+  readonly #late = noTotals()
+
+  /** @throws {RangeError} `ERR_PINO_PINNED_TOO_MANY_RINGS` */
+  constructor (block: SharedArrayBuffer, channelName: string, capacity: number) {
+    super(block)
+    this.#channelName = channelName
+    this.#takeSeat()
+    this.ring = createRing(capacity)
+    this.ring.words[RingWord.Id] = Atomics.add(this.block, WriterWord.RingsMade, 1) + 1
+    this.thread = producerThread(channelName)
+    this.#announcement = { ring: this.ring.shared, thread: this.thread.shared, threadId, name: threadName() }
+    this.#announce()
+    this.#announceLater()
+  }
+
+  #takeSeat (): void {
+    if (this.isOver || Atomics.add(this.block, WriterWord.RingsHeld, 1) < MOST_ATTACHED_RINGS) return
+    Atomics.sub(this.block, WriterWord.RingsHeld, 1)
+    const message = `attach: the writer serves ${MOST_ATTACHED_RINGS} attached rings already, the most it can; end() streams that are not used, or attach once a thread`
+    throw Object.assign(new RangeError(message), { code: 'ERR_PINO_PINNED_TOO_MANY_RINGS', allowed: MOST_ATTACHED_RINGS })
+  }
+
+  /** Nobody will take another line, unless the writer's owner starts it again. */
+  get isOver (): boolean { return this.writerState >= WriterState.Ended || Atomics.load(this.block, WriterWord.OwnerGone) === 1 }
+
+  /** Everything in the ring is delivered, and it is given back. */
+  get hasEnded (): boolean { return isGivenBack(this.ring) }
+
+  get othersProgress (): number { return 0 }
+
+  get state (): WriterStateName {
+    if (Atomics.load(this.block, WriterWord.OwnerGone) === 1) return 'ended'
+    switch (this.writerState) {
+      case WriterState.Starting: return 'starting'
+      case WriterState.Running: return this.isStalled ? 'stalled' : 'running'
+      case WriterState.Ended: return 'ended'
+      case WriterState.Failed: return 'failed'
+    }
+  }
+
+  get restarts (): number { return Math.max(0, Atomics.load(this.block, WriterWord.Generation) - 1) }
+  get worker (): undefined { return undefined }
+
+  /** Calls `look` when the writer's owner has ended it, lost it, or started it again. It must not hold the stream. */
+  onState (look: () => void): void {
+    this.#states = new BroadcastChannel(stateChannelName(this.#channelName))
+    this.#states.onmessage = look
+    this.#states.unref()
+  }
+
+  /** Only the owner can start a writer. What a guest can do is make sure that its ring is known. */
+  keepAlive (): void {
+    if (performance.now() - this.#announcedAt >= this.#pauseMs) this.#announceIfMissed()
+  }
+
+  /** No line will come any more: the writer gives the ring back when it is empty. */
+  end (): void {
+    this.#isDone = true
+    Atomics.store(this.ring.words, RingWord.ProducerDone, 1)
+    this.wake()
+    this.#states?.close()
+  }
+
+  /** The line that tells of drops found no room in time. */
+  abandon (): void { this.end() }
+  restart (): boolean { return false }
+  post (): void {}
+
+  /** What was dropped after the end; the others are the owner's to know. */
+  others (): { totals: Totals, producers: ProducerStats[] } { return { totals: structuredClone(this.#late), producers: [] } }
+
+  countDrop (slot: number, size: number): boolean {
+    if (!this.#isDone) return false
+    this.thread.drop(slot, size)
+    addTotals(this.#late, { linesDropped: 1, bytesDropped: size, droppedByLevel: { [LEVEL_NAMES[slot]!]: 1 } })
+    return true
+  }
+
+  ref (): void {}
+  unref (): void {}
+
+  #announce (): void {
+    this.#announcedAt = performance.now()
+    announce(this.#channelName, this.block, [this.#announcement])
+  }
+
+  #announceIfMissed (): void {
+    if (isTakenIn(this.ring) || this.isOver) return
+    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
+    this.#announce()
+  }
+
+  #announceLater (): void {
+    setTimeout(() => {
+      this.#announceIfMissed()
+      if (!isTakenIn(this.ring) && !this.isOver) this.#announceLater()
+    }, this.#pauseMs).unref()
+  }
+}

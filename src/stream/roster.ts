@@ -1,0 +1,177 @@
+import { setTimeout } from 'node:timers'
+import { BroadcastChannel, receiveMessageOnPort } from 'node:worker_threads'
+import { letGo, openRing, RingWord, type Ring, ThreadCount, ThreadWord } from '../ring/layout'
+import type { Announcement } from '../writer-data'
+import { announce, isGivenBack, isTakenIn } from './announce'
+import { addTotals, dropsOf, highWaterOf, noTotals, totalsOf, type Totals } from './counts'
+import type { ProducerStats } from './writer-access'
+
+/** A ring that the writer has not taken in is announced again so often. */
+const ANNOUNCE_AGAIN_MS = 10
+
+interface Attached extends Announcement { readonly opened: Ring }
+
+/** A thread with rings here, now or before: what its rings did that are given back, and what it dropped after that. */
+interface Thread {
+  readonly threadId: number
+  readonly name: string
+  readonly words: Int32Array
+  readonly counts: Float64Array
+  readonly gone: Totals
+  highWater: number
+}
+
+/**
+ * The rings that other threads attached to a writer, as its owner knows them: so that a successor of the writer finds
+ * them, and that what they did is still counted when they are gone.
+ */
+export class Roster {
+  readonly channelName: string
+  readonly #block: Int32Array
+  #channel: BroadcastChannel | undefined
+  readonly #rings = new Map<number, Attached>()
+  readonly #threads = new Map<number, Thread>()
+  /** Of threads that are gone. */
+  readonly #departed = noTotals()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor (channelName: string, block: Int32Array) {
+    this.channelName = channelName
+    this.#block = block
+  }
+
+  /** From now on rings may be attached. */
+  open (): void {
+    if (this.#channel !== undefined) return
+    this.#channel = new BroadcastChannel(this.channelName)
+    this.#channel.onmessage = ({ data }) => {
+      this.#add(data as Announcement)
+      this.look()
+    }
+    this.#channel.unref()
+    announce(this.channelName, this.#block, [])
+  }
+
+  /** No ring will be attached any more. */
+  close (): void {
+    this.look()
+    this.#channel?.close()
+    this.#channel = undefined
+    clearTimeout(this.#timer)
+  }
+
+  /** Takes in what was announced, also while the event loop stands, and lets go of what was given back. */
+  look (): void {
+    if (this.#channel === undefined) return
+    // Asked first: a thread that is gone before the channel is read has left nothing that is not in it.
+    const gone = [...this.#threads.values()].filter(({ words }) => Atomics.load(words, ThreadWord.Gone) === 1)
+    for (let next = receiveMessageOnPort(this.#channel as never); next !== undefined; next = receiveMessageOnPort(this.#channel as never)) {
+      this.#add(next.message as Announcement)
+    }
+    this.#tidy(gone)
+    if (this.#timer === undefined && !this.areTakenIn) this.#announceLater()
+  }
+
+  /** Whether the writer, or one before it, has taken in every ring that was announced. */
+  get areTakenIn (): boolean {
+    for (const { opened } of this.#rings.values()) if (!isTakenIn(opened)) return false
+    return true
+  }
+
+  /** Tells the writer again of the rings that it has not taken in. */
+  announceAgain (): void {
+    const missed = [...this.#rings.values()].filter(({ opened }) => !isTakenIn(opened))
+    if (missed.length > 0) announce(this.channelName, this.#block, missed.map(({ ring, thread, threadId, name }) => ({ ring, thread, threadId, name })))
+  }
+
+  get rings (): Ring[] { return [...this.#rings.values()].map(({ opened }) => opened) }
+
+  /** The rings that a new writer must know. */
+  get announcements (): Announcement[] {
+    return [...this.#rings.values()].map(({ ring, thread, threadId, name }) => ({ ring, thread, threadId, name }))
+  }
+
+  /** A number that changes whenever the sink takes something from one of the rings. */
+  get progress (): number {
+    let sum = 0
+    for (const { opened } of this.#rings.values()) {
+      sum = (sum + Atomics.load(opened.words, RingWord.Released) + Atomics.load(opened.words, RingWord.BatchTaken)) | 0
+    }
+    return sum
+  }
+
+  /** Lines in the rings that the sink has not taken. */
+  get linesLeft (): number {
+    let left = 0
+    for (const { opened } of this.#rings.values()) {
+      const { linesAccepted, linesWritten, linesSkipped } = totalsOf(opened)
+      left += Math.max(0, linesAccepted - linesWritten - linesSkipped)
+    }
+    return left
+  }
+
+  /** What all attached rings have done, those of threads that are gone included; and a row for each thread that is not. */
+  stats (): { totals: Totals, producers: ProducerStats[] } {
+    this.look()
+    const totals = structuredClone(this.#departed)
+    const producers: ProducerStats[] = []
+    for (const thread of this.#threads.values()) {
+      const own = this.#totalsOf(thread)
+      addTotals(totals, own.totals)
+      producers.push({ threadId: thread.threadId, name: thread.name, accepted: own.totals.linesAccepted, dropped: own.totals.linesDropped, highWater: own.highWater })
+    }
+    return { totals, producers }
+  }
+
+  #totalsOf (thread: Thread): { totals: Totals, highWater: number } {
+    const totals = structuredClone(thread.gone)
+    let { highWater } = thread
+    addTotals(totals, dropsOf(thread.counts, ThreadCount.LinesDropped, ThreadCount.BytesDropped))
+    for (const { threadId, opened } of this.#rings.values()) {
+      if (threadId !== thread.threadId) continue
+      addTotals(totals, totalsOf(opened))
+      highWater = Math.max(highWater, highWaterOf(opened))
+    }
+    return { totals, highWater }
+  }
+
+  #add (announcement: Announcement): void {
+    const opened = openRing(announcement.ring)
+    const id = opened.words[RingWord.Id]!
+    if (this.#rings.has(id) || opened.words[RingWord.Tallied] === 1) return
+    const { threadId, name, thread } = announcement
+    this.#rings.set(id, { ...announcement, opened })
+    if (this.#threads.has(threadId)) return
+    this.#threads.set(threadId, { threadId, name, words: new Int32Array(thread), counts: new Float64Array(thread), gone: noTotals(), highWater: 0 })
+  }
+
+  /** Keeps the counts of rings that were given back, and of threads that are gone, instead of these. */
+  #tidy (gone: readonly Thread[]): void {
+    const busy = new Set<number>()
+    for (const [id, { threadId, opened }] of this.#rings) {
+      const thread = this.#threads.get(threadId)!
+      if (!isGivenBack(opened)) {
+        busy.add(threadId)
+        continue
+      }
+      addTotals(thread.gone, totalsOf(opened))
+      thread.highWater = Math.max(thread.highWater, highWaterOf(opened))
+      this.#rings.delete(id)
+      opened.words[RingWord.Tallied] = 1
+      letGo(opened)
+    }
+    for (const thread of gone) {
+      if (busy.has(thread.threadId)) continue
+      addTotals(this.#departed, this.#totalsOf(thread).totals)
+      this.#threads.delete(thread.threadId)
+    }
+  }
+
+  #announceLater (): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.announceAgain()
+      this.look()
+    }, ANNOUNCE_AGAIN_MS).unref()
+  }
+}

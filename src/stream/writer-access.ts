@@ -1,0 +1,46 @@
+import type { Worker } from 'node:worker_threads'
+import type { Totals } from './counts'
+import type { Keeper } from './port'
+
+/** One thread that logs through a writer: its rings together. */
+export interface ProducerStats {
+  /** As `worker_threads` numbers threads; 0 is the main thread. */
+  threadId: number
+  /** The thread's name: `'main'`, what its `Worker` was called, or `'worker 7'`. */
+  name: string
+  /** Lines that its ring has taken. */
+  accepted: number
+  /** Lines refused because its ring was full, closed, or without a writer. */
+  dropped: number
+  /** Most bytes that ever waited in its ring. */
+  highWater: number
+}
+
+export type WriterStateName = 'starting' | 'running' | 'stalled' | 'restarting' | 'ended' | 'failed'
+
+/** A stream's writer, be it the stream's own or that of another thread. */
+export interface WriterAccess extends Keeper {
+  /** The writer block. */
+  readonly block: Int32Array
+  /** The stream's lines are delivered and no more will come. */
+  readonly hasEnded: boolean
+  readonly state: WriterStateName
+  readonly restarts: number
+  readonly pinned: number[] | null
+  readonly cpuMs: number
+  /** The writer's thread; only its owner has it. */
+  readonly worker: Worker | undefined
+  /** Has everything taken to the sink; what comes then is the owner's to say. */
+  end (): void
+  /** Gives up a writer that does not end. */
+  abandon (): void
+  /** Returns whether it did. */
+  restart (): boolean
+  reopen (): number
+  hasReopened (number: number): boolean
+  post (message: unknown, transferList?: readonly unknown[]): void
+  /** What the writer's other producers have done: known to its owner. */
+  others (): { totals: Totals, producers: ProducerStats[] }
+  ref (): void
+  unref (): void
+}

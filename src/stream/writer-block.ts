@@ -1,0 +1,44 @@
+import { MOST_PINNED_CORES, WriterCount, WriterState, WriterWord } from '../ring/layout'
+
+/** The writer block as any thread sees it, and the words that any thread may bump. */
+export class WriterBlock {
+  readonly block: Int32Array
+  readonly #counts: Float64Array
+
+  constructor (shared: SharedArrayBuffer) {
+    this.block = new Int32Array(shared)
+    this.#counts = new Float64Array(shared)
+  }
+
+  protected get writerState (): WriterState { return Atomics.load(this.block, WriterWord.State) }
+
+  protected get isStalled (): boolean { return Atomics.load(this.block, WriterWord.Stalled) !== 0 }
+
+  /** The current writer has opened its sink. */
+  get isUp (): boolean { return Atomics.load(this.block, WriterWord.Opened) === Atomics.load(this.block, WriterWord.Generation) }
+
+  /** The cores that the kernel says the writer is pinned to; null if it is not. */
+  get pinned (): number[] | null {
+    const count = Math.min(Atomics.load(this.block, WriterWord.PinnedCount), MOST_PINNED_CORES)
+    return count === 0 ? null : Array.from(this.block.subarray(WriterWord.PinnedCores, WriterWord.PinnedCores + count))
+  }
+
+  get cpuMs (): number { return this.#counts[WriterCount.CpuMs]! }
+
+  /** Makes the writer look at its rings and orders now. */
+  wake (): void {
+    Atomics.add(this.block, WriterWord.Wake, 1)
+    Atomics.notify(this.block, WriterWord.Wake)
+  }
+
+  /** Has the path opened again. Whether that has been done is to be asked with `hasReopened`. */
+  reopen (): number {
+    const number = Atomics.add(this.block, WriterWord.ReopenWanted, 1) + 1
+    this.wake()
+    return number
+  }
+
+  hasReopened (number: number): boolean {
+    return ((Atomics.load(this.block, WriterWord.Reopened) - number) | 0) >= 0
+  }
+}

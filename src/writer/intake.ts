@@ -1,0 +1,34 @@
+import { BroadcastChannel, receiveMessageOnPort } from 'node:worker_threads'
+import { WriterWord } from '../ring/layout'
+import type { Announcement } from '../writer-data'
+
+/** Where the writer hears of rings that other threads attach. It needs no event loop. */
+export class Intake {
+  readonly #block: Int32Array
+  readonly #channelName: string
+  #channel: BroadcastChannel | undefined
+  #announced = 0
+
+  constructor (block: Int32Array, channelName: string) {
+    this.#block = block
+    this.#channelName = channelName
+  }
+
+  /** Whether something was announced since the last `take`; costs one look at a shared word. */
+  get hasNews (): boolean { return Atomics.load(this.#block, WriterWord.RingsAnnounced) !== this.#announced }
+
+  /** What was announced. The channel opens with the first announcement; one that came before it is made again. */
+  take (): Announcement[] {
+    // Read before the channel: what is announced meanwhile is news again.
+    this.#announced = Atomics.load(this.#block, WriterWord.RingsAnnounced)
+    if (this.#channel === undefined) {
+      this.#channel = new BroadcastChannel(this.#channelName)
+      this.#channel.unref()
+    }
+    const announcements: Announcement[] = []
+    for (let next = receiveMessageOnPort(this.#channel as never); next !== undefined; next = receiveMessageOnPort(this.#channel as never)) {
+      announcements.push(next.message as Announcement)
+    }
+    return announcements
+  }
+}
