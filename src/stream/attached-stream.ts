@@ -61,6 +61,7 @@ export class AttachedStream extends RingStream {
   /** @throws {TypeError|RangeError} as `attach` */
   constructor (handle: Handle) {
     super(connectTo(checkHandle(handle)))
+    this.onWriterState() // it may have ended already
   }
 }
 

@@ -54,6 +54,8 @@ export class Guest extends WriterBlock implements WriterAccess {
   /** Everything in the ring is delivered, and it is given back. */
   get hasEnded (): boolean { return isGivenBack(this.ring) }
 
+  get isClosed (): boolean { return this.hasEnded }
+
   get othersProgress (): number { return 0 }
 
   get state (): WriterStateName {

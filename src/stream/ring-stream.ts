@@ -212,6 +212,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#watcher.watch(() => {
       order()
       if (this.#writer.hasEnded) this.#finish()
+      if (this.#writer.isClosed) this.#close()
       if (this.#isClosed) return true
       if (this.#writer.isOver && !this.#writer.hasEnded) this.#close()
       else if (!this.#writer.hasEnded && hasStopped()) this.#giveUp()

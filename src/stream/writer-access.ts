@@ -24,6 +24,8 @@ export interface WriterAccess extends Keeper {
   readonly block: Int32Array
   /** The stream's lines are delivered and no more will come. */
   readonly hasEnded: boolean
+  /** Nothing will come of the writer for this stream any more. */
+  readonly isClosed: boolean
   readonly state: WriterStateName
   readonly restarts: number
   readonly pinned: number[] | null

@@ -2,12 +2,14 @@ import { BroadcastChannel, receiveMessageOnPort } from 'node:worker_threads'
 import { WriterWord } from '../ring/layout'
 import type { Announcement } from '../writer-data'
 
-/** Where the writer hears of rings that other threads attach. It needs no event loop. */
+/** Where the writer hears of rings that other threads attach, with an event loop or without. */
 export class Intake {
   readonly #block: Int32Array
   readonly #channelName: string
   #channel: BroadcastChannel | undefined
   #announced = 0
+  /** What an event loop has taken from the channel. */
+  #arrived: Announcement[] = []
 
   constructor (block: Int32Array, channelName: string) {
     this.#block = block
@@ -15,7 +17,7 @@ export class Intake {
   }
 
   /** Whether something was announced since the last `take`; costs one look at a shared word. */
-  get hasNews (): boolean { return Atomics.load(this.#block, WriterWord.RingsAnnounced) !== this.#announced }
+  get hasNews (): boolean { return this.#arrived.length > 0 || Atomics.load(this.#block, WriterWord.RingsAnnounced) !== this.#announced }
 
   /** What was announced. The channel opens with the first announcement; one that came before it is made again. */
   take (): Announcement[] {
@@ -23,9 +25,10 @@ export class Intake {
     this.#announced = Atomics.load(this.#block, WriterWord.RingsAnnounced)
     if (this.#channel === undefined) {
       this.#channel = new BroadcastChannel(this.#channelName)
+      this.#channel.onmessage = ({ data }) => { this.#arrived.push(data as Announcement) }
       this.#channel.unref()
     }
-    const announcements: Announcement[] = []
+    const announcements = this.#arrived.splice(0)
     for (let next = receiveMessageOnPort(this.#channel as never); next !== undefined; next = receiveMessageOnPort(this.#channel as never)) {
       announcements.push(next.message as Announcement)
     }

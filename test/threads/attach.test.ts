@@ -1,0 +1,165 @@
+import { attach, transport } from 'pino-pinned'
+import { isAscending, numbers, runThreads } from './support'
+
+describe('a stream attached from another thread', () => {
+  test.each([1, 2, 8])('brings every line of %d threads to the sink, in order for each', async (threads) => {
+    const { logged, printed } = await runThreads(`
+      const THREADS = ${threads}, LINES = 4000
+      if (isMainThread) {
+        const stream = transport({ destination: file, onFull: 'block', capacity: '64kb' })
+        const handle = stream.handle()
+        const workers = Array.from({ length: THREADS }, (_, at) => new Worker(__filename, { workerData: { handle, who: 'w' + at } }))
+        logLines(stream, 'main', 0, LINES)
+        Promise.all(workers.map((worker) => once(worker, 'exit'))).then(async () => {
+          await finished(stream)
+          print(stream.stats())
+        })
+      } else {
+        logLines(attach(workerData.handle), workerData.who, 0, 4000, 'x'.repeat(threadId * 10))
+      }`)
+    expect([...logged.keys()].sort()).toEqual(['main', ...numbers(0, threads).map((at) => `w${at}`)].sort())
+    for (const list of logged.values()) expect(list).toEqual(numbers(0, 4000))
+    expect(printed[0]).toMatchObject({ linesAccepted: 4000 * (threads + 1), linesWritten: 4000 * (threads + 1), linesDropped: 0 })
+  })
+
+  test('works from 64 threads at once, each with a small ring: counted and in order', async () => {
+    const { logged, printed, noticed } = await runThreads(`
+      if (isMainThread) {
+        const stream = transport({ destination: file, capacity: '64kb' })
+        const handle = stream.handle()
+        const gate = words(1)
+        const workers = Array.from({ length: 64 }, (_, at) => new Worker(__filename, { workerData: { handle, gate, who: 'w' + at } }))
+        Promise.all(workers.map((worker) => once(worker, 'message'))).then(async () => {
+          Atomics.store(gate, 0, 1)
+          Atomics.notify(gate, 0)
+          await Promise.all(workers.map((worker) => once(worker, 'exit')))
+          await finished(stream)
+          print(stream.stats())
+        })
+      } else {
+        const stream = attach(workerData.handle)
+        parentPort.postMessage('attached')
+        Atomics.wait(workerData.gate, 0, 0)
+        logLines(stream, workerData.who, 0, 500, 'x'.repeat(100))
+      }`)
+    const stats = printed[0]
+    expect(stats.linesAccepted + stats.linesDropped).toBe(64 * 500)
+    expect([...logged.values()].flat()).toHaveLength(stats.linesAccepted)
+    expect(noticed).toBe(stats.linesDropped)
+    expect([...logged.values()].filter((list) => !isAscending(list))).toEqual([])
+  })
+
+  test('needs neither the writer to be up nor the main thread to run its event loop', async () => {
+    const { logged, printed } = await runThreads(`
+      if (isMainThread) {
+        const stream = transport({ destination: file })
+        const delivered = words(1)
+        new Worker(__filename, { workerData: { handle: stream.handle(), delivered } })
+        print(Atomics.wait(delivered, 0, 0, 60000)) // no event loop until the other's lines are in the file
+        finished(stream)
+      } else {
+        const stream = attach(workerData.handle)
+        logLines(stream, 'w', 0, 100)
+        if (stream.flushSync(30000)) {
+          Atomics.store(workerData.delivered, 0, 1)
+          Atomics.notify(workerData.delivered, 0)
+        }
+      }`)
+    expect(printed).toEqual(['ok'])
+    expect(logged.get('w')).toEqual(numbers(0, 100))
+  })
+
+  test('works from a worker of a worker, and hands its handle on', async () => {
+    const { logged } = await runThreads(`
+      if (isMainThread) {
+        const stream = transport({ destination: file })
+        new Worker(__filename, { workerData: { handle: stream.handle(), depth: 1 } }).on('exit', () => finished(stream))
+      } else {
+        const stream = attach(workerData.handle)
+        logLines(stream, 'depth ' + workerData.depth, 0, 10)
+        if (workerData.depth < 3) new Worker(__filename, { workerData: { handle: stream.handle(), depth: workerData.depth + 1 } })
+      }`)
+    expect(Object.fromEntries(logged)).toEqual({ 'depth 1': numbers(0, 10), 'depth 2': numbers(0, 10), 'depth 3': numbers(0, 10) })
+  })
+
+  test('brings its lines to a transport that runs in an event loop', async () => {
+    const { logged } = await runThreads(`
+      if (isMainThread) {
+        const stream = transport({ target: '${require.resolve('../fixtures/append-target')}', options: { path: file } })
+        const workers = [0, 1, 2].map((at) => new Worker(__filename, { workerData: { handle: stream.handle(), who: 'w' + at } }))
+        Promise.all(workers.map((worker) => once(worker, 'exit'))).then(() => finished(stream))
+      } else {
+        logLines(attach(workerData.handle), workerData.who, 0, 1000)
+      }`)
+    expect(Object.fromEntries(logged)).toEqual({ w0: numbers(0, 1000), w1: numbers(0, 1000), w2: numbers(0, 1000) })
+  })
+
+  test('has the events of a stream: ready, finish, close, and a flush callback', async () => {
+    const { printed } = await runThreads(`
+      if (isMainThread) {
+        const stream = transport({ destination: file })
+        const worker = new Worker(__filename, { workerData: stream.handle() })
+        worker.on('message', print)
+        worker.on('exit', () => finished(stream))
+      } else {
+        const stream = attach(workerData)
+        const events = []
+        for (const name of ['ready', 'finish', 'close']) stream.on(name, () => events.push(name))
+        stream.once('ready', () => {
+          logLines(stream, 'w', 0, 10)
+          stream.flush((error) => {
+            events.push(error ?? 'flushed')
+            stream.once('close', () => parentPort.postMessage({ events, written: stream.stats().linesWritten, writable: stream.writable }))
+            stream.end()
+          })
+        })
+      }`)
+    expect(printed).toEqual([{ events: ['ready', 'flushed', 'finish', 'close'], written: 10, writable: false }])
+  })
+
+  test('drops and counts, without a throw, when the owner of the writer has ended it', async () => {
+    const { printed, logged } = await runThreads(`
+      if (isMainThread) {
+        const stream = transport({ destination: file })
+        const worker = new Worker(__filename, { workerData: stream.handle() })
+        worker.once('message', () => finished(stream).then(() => worker.postMessage('ended')))
+        worker.on('exit', () => print(stream.stats()))
+      } else {
+        const stream = attach(workerData)
+        logLines(stream, 'w', 0, 10)
+        stream.once('close', () => {
+          logLines(stream, 'w', 10, 30)
+          const { linesAccepted, linesDropped, writerState } = stream.stats()
+          print({ linesAccepted, linesDropped, writerState })
+        })
+        parentPort.once('message', () => {})
+        parentPort.postMessage('logged')
+      }`)
+    expect(printed[0]).toEqual({ linesAccepted: 10, linesDropped: 20, writerState: 'ended' })
+    expect(printed[1]).toMatchObject({ linesAccepted: 10, linesWritten: 10, linesDropped: 20 })
+    expect(logged.get('w')).toEqual(numbers(0, 10))
+  })
+
+  test('can be made for a writer that has ended: it drops and counts', async () => {
+    const { printed } = await runThreads(`
+      const stream = transport({ destination: file })
+      const handle = stream.handle()
+      finished(stream).then(() => {
+        const late = attach(handle)
+        logLines(late, 'late', 0, 5)
+        print(late.stats().linesDropped)
+      })`)
+    expect(printed).toEqual([5])
+  })
+
+  test.each([undefined, null, 7, {}, { block: {}, channel: 'x', pinoPinned: 1 }])('refuses %p as a handle', (handle) => {
+    expect(() => attach(handle as never)).toThrow(expect.objectContaining({ name: 'TypeError', code: 'ERR_PINO_PINNED_OPTION', option: 'handle' }))
+  })
+
+  test('refuses a handle that came through JSON', async () => {
+    const stream = transport({ destination: 1 })
+    expect(() => attach(JSON.parse(JSON.stringify(stream.handle())))).toThrow(/what stream\.handle\(\) returned|handle of this process/)
+    stream.end()
+    await new Promise((resolve) => stream.once('close', resolve))
+  })
+})
