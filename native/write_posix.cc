@@ -2,10 +2,11 @@
 
 #include "platform.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,21 +25,6 @@ namespace pino_pinned {
 
 namespace {
 
-const char* Find(const char* from, const char* to, char wanted) {
-  return static_cast<const char*>(memchr(from, wanted, static_cast<size_t>(to - from)));
-}
-
-// A write(2) of at most PIPE_BUF bytes to a pipe is never mixed with another process's. So: as many
-// whole lines as that holds, or the first line alone if it is longer.
-const char* EndOfPipePiece(const char* from, const char* to) {
-  if (to - from <= PIPE_BUF) return to;
-  for (const char* end = from + PIPE_BUF; end > from; end--) {
-    if (end[-1] == '\n') return end;
-  }
-  const char* newline = Find(from + PIPE_BUF, to, '\n');
-  return newline == nullptr ? to : newline + 1;
-}
-
 // A terminal in blocking mode says that it has room, not how much. What Linux's terminals have then is 256
 // bytes at the least. A newline becomes two bytes, and is taken by itself: behind a text that used up the
 // room it would wait for the reader. So it gets a write(2) of its own, and text is cut to fit.
@@ -53,66 +39,127 @@ const char* EndOfTerminalPiece(const char* from, const char* to) {
   return end;
 }
 
-const char* EndOfPiece(const char* from, const char* to, WriteMode mode, bool is_terminal) {
-  if (mode == WriteMode::kPipe) return EndOfPipePiece(from, to);
-  if (mode != WriteMode::kBlockingPipe) return to;
-  if (is_terminal) return EndOfTerminalPiece(from, to);
-  // A piece of more than PIPE_BUF could wait half way, so a long line goes in parts here.
-  return std::min(EndOfPipePiece(from, to), from + std::min<ptrdiff_t>(PIPE_BUF, to - from));
-}
-
-// For a descriptor in blocking mode. EAGAIN where write(2) would wait.
-ssize_t WriteWithoutWaiting(int fd, const char* from, size_t length) {
-#if defined(__GLIBC__) && defined(RWF_NOWAIT)
-  // Pipes know this flag since Linux 6.4. It leaves no moment between asking for room and using it.
-  iovec piece = {const_cast<char*>(from), length};
-  const ssize_t written = pwritev2(fd, &piece, 1, -1, RWF_NOWAIT);
-  const bool is_refused = written < 0 && (errno == EOPNOTSUPP || errno == ENOSYS ||
-                                          errno == EINVAL || errno == EPERM || errno == ESPIPE);
-  if (!is_refused) return written;
-#endif
-  pollfd room = {fd, POLLOUT, 0};
-  const int ready = poll(&room, 1, 0);
-  if (ready < 0) return -1;
-  // POLLERR and the like go on to write(2), which names the error.
-  if (ready == 0 || room.revents == 0) {
-    errno = EAGAIN;
-    return -1;
+// A write(2) of at most PIPE_BUF bytes to a pipe is never mixed with another process's. So: as many
+// whole lines as that holds, or the first line alone if it is longer.
+const char* EndOfPipePiece(const char* from, const char* to) {
+  if (to - from <= PIPE_BUF) return to;
+  for (const char* end = from + PIPE_BUF; end > from; end--) {
+    if (end[-1] == '\n') return end;
   }
-  return write(fd, from, length);
+  const char* rest = from + PIPE_BUF;
+  const void* newline = memchr(rest, '\n', static_cast<size_t>(to - rest));
+  return newline == nullptr ? to : static_cast<const char*>(newline) + 1;
 }
 
-ssize_t WritePiece(int fd, const char* from, size_t length, WriteMode mode) {
-  ssize_t written;
-  do {
-    switch (mode) {
-      case WriteMode::kSocket:
-        written = send(fd, from, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-        break;
-      case WriteMode::kBlockingPipe:
-        written = WriteWithoutWaiting(fd, from, length);
-        break;
-      default:
-        written = write(fd, from, length);
+// A pipe that is empty, and nobody else's.
+class PrivatePipe {
+ public:
+  PrivatePipe() = default;
+  ~PrivatePipe() { Close(); }
+  PrivatePipe(const PrivatePipe&) = delete;
+  PrivatePipe& operator=(const PrivatePipe&) = delete;
+
+#ifdef __linux__
+  // write(2) to a pipe in blocking mode that never waits. poll(2) does not give that: between its answer
+  // and the write another process may take the room. splice(2) has a flag for the call alone. What the
+  // target does not take is thrown away with this pipe, to be offered again by the caller.
+  ssize_t PassOn(int target, const char* from, size_t length) {
+    if (ends_[0] < 0 && pipe2(ends_, O_CLOEXEC) != 0) {
+      errno = EAGAIN;  // no descriptor left: a reason to try later, not to give up the target
+      return -1;
     }
-  } while (written < 0 && errno == EINTR);
-  return written;
-}
+    // Empty, so at most PIPE_BUF bytes fit, in one page, which moves as a whole.
+    const ssize_t held = write(ends_[1], from, length);
+    if (held <= 0) return held;
+    const ssize_t moved = splice(ends_[0], nullptr, target, nullptr, static_cast<size_t>(held), SPLICE_F_NONBLOCK);
+    const int error = errno;
+    if (moved != held) Close();
+    errno = error;
+    return moved;
+  }
+#endif
+
+ private:
+  void Close() {
+    for (int& end : ends_) {
+      if (end >= 0) close(end);
+      end = -1;
+    }
+  }
+
+  int ends_[2] = {-1, -1};
+};
+
+class Target {
+ public:
+  Target(int fd, WriteMode mode) : fd_(fd), mode_(mode) {
+    if (mode != WriteMode::kBlockingPipe) return;
+    struct stat stats;
+    is_pipe_ = fstat(fd, &stats) == 0 && S_ISFIFO(stats.st_mode);
+    is_terminal_ = !is_pipe_ && isatty(fd) == 1;
+  }
+
+  // How far one call may go.
+  const char* EndOfPiece(const char* from, const char* to) const {
+    if (mode_ == WriteMode::kPipe) return EndOfPipePiece(from, to);
+    if (mode_ != WriteMode::kBlockingPipe) return to;
+    if (is_terminal_) return EndOfTerminalPiece(from, to);
+    // More than PIPE_BUF could be taken half and wait for the rest, so a long line goes in parts here.
+    return std::min(EndOfPipePiece(from, to), from + std::min<ptrdiff_t>(PIPE_BUF, to - from));
+  }
+
+  ssize_t Write(const char* from, size_t length) {
+    switch (mode_) {
+      case WriteMode::kSocket:
+        return send(fd_, from, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+      case WriteMode::kBlockingPipe:
+#ifdef __linux__
+        if (is_pipe_) return pipe_.PassOn(fd_, from, length);
+#endif
+        return WriteIfReady(from, length);
+      default:
+        return write(fd_, from, length);
+    }
+  }
+
+ private:
+  ssize_t WriteIfReady(const char* from, size_t length) const {
+    pollfd room = {fd_, POLLOUT, 0};
+    const int ready = poll(&room, 1, 0);
+    if (ready < 0) return -1;
+    if (ready == 0) {
+      errno = EAGAIN;
+      return -1;
+    }
+    // POLLERR and the like too: write(2) names the error.
+    return write(fd_, from, length);
+  }
+
+  const int fd_;
+  const WriteMode mode_;
+  bool is_pipe_ = false;
+  bool is_terminal_ = false;
+  PrivatePipe pipe_;
+};
 
 }  // namespace
 
 int64_t WriteLines(int fd, const char* from, const char* to, WriteMode mode, std::atomic<int32_t>* taken) {
-  const bool is_terminal = mode == WriteMode::kBlockingPipe && isatty(fd) == 1;
+  Target target(fd, mode);
   const char* next = from;
   while (next < to) {
-    const char* end = EndOfPiece(next, to, mode, is_terminal);
-    const ssize_t written = WritePiece(fd, next, static_cast<size_t>(end - next), mode);
-    if (written <= 0) {
-      if (next > from) break;
-      return written == 0 ? -EAGAIN : -errno;
+    const char* end = target.EndOfPiece(next, to);
+    const ssize_t written = target.Write(next, static_cast<size_t>(end - next));
+    if (written > 0) {
+      // Pairs with the load by which a successor of a terminated writer learns where to go on.
+      taken->fetch_add(static_cast<int32_t>(written));
+      next += written;
+      continue;
     }
-    taken->fetch_add(static_cast<int32_t>(written));
-    next += written;
+    const int error = written == 0 ? EAGAIN : errno;
+    if (error == EINTR) continue;
+    if (next == from) return -error;
+    break;
   }
   return next - from;
 }

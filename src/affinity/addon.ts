@@ -72,7 +72,7 @@ export enum WriteMode {
   Pipe = 1,
   /** A socket, whether it blocks or not. */
   Socket = 2,
-  /** A pipe or terminal in blocking mode: at most PIPE_BUF bytes a call, and only when they fit. */
+  /** A pipe, FIFO or terminal in blocking mode: at most PIPE_BUF bytes a call, and only what fits without waiting. */
   BlockingPipe = 3
 }
 

@@ -24,7 +24,6 @@ describe('a wrong argument is an error and never a crash', () => {
     ['pinThread', ['1'], TYPE, 'cores must be an array'],
     ['pinThread', [new Set([1])], TYPE, 'cores must be an array'],
     ['pinThread', [[]], RANGE, 'cores must name 1 to 65536 cores, got 0'],
-    ['pinThread', [new Array(2 ** 32 - 1)], RANGE, 'got 4294967295'],
     ['pinThread', [['1']], TYPE, 'cores[0] must be a number'],
     ['pinThread', [[0, undefined]], TYPE, 'cores[1] must be a number'],
     ['pinThread', [[1n]], TYPE, 'cores[0] must be a number'],
@@ -64,13 +63,17 @@ describe('a wrong argument is an error and never a crash', () => {
     ['writeFd', write({ 4: 4 }), RANGE, 'mode must be an integer from 0 to 3, got 4'],
     ['writeFd', write({ 5: new Int32Array(4) }), TYPE, 'words must be an Int32Array over a SharedArrayBuffer'],
     ['writeFd', write({ 6: 4 }), RANGE, 'takenIndex must be an integer from 0 to 3, got 4']
-  ])('%s(%p)', (name, args, kind, message) => {
+  ])('%s: %#', (name, args, kind, message) => {
     expect(call(name, ...args)).toThrow(expect.objectContaining(kind))
     expect(call(name, ...args)).toThrow(message)
   })
 
+  test('an array of four thousand million elements is refused without a look at them', () => {
+    expect(call('pinThread', new Array(2 ** 32 - 1))).toThrow('cores must name 1 to 65536 cores, got 4294967295')
+  })
+
   test('an array whose elements throw passes on what they throw', () => {
-    const hostile = new Proxy([1, 2], { get (target, key) { if (key === '1') throw new Error('hostile'); return Reflect.get(target, key) } })
+    const hostile = Object.defineProperty([1, 2], 1, { get () { throw new Error('hostile') } })
     expect(call('pinThread', hostile)).toThrow('hostile')
   })
 

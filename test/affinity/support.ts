@@ -35,7 +35,7 @@ export interface RunOptions { taskset?: string, env?: Record<string, string>, ar
 export function runNode (code: string, { taskset, env = {}, argv = [], timeoutMs = 20_000 }: RunOptions = {}): unknown[] {
   const node = [process.execPath, '-e', PRELUDE + code, '--', ...argv]
   const [command, ...args] = taskset === undefined ? node : ['taskset', '-c', taskset, ...node]
-  const run = spawnSync(command!, args, { cwd: packageRoot, env: { ...process.env, ...env }, encoding: 'utf8', timeout: timeoutMs })
+  const run = spawnSync(command!, args, { cwd: packageRoot, env: { ...process.env, ...env }, encoding: 'utf8', timeout: timeoutMs, killSignal: 'SIGKILL' })
   if (run.status !== 0) throw new Error(`ended with ${run.status ?? run.signal} ${run.error ?? ''}\n${run.stdout}\n${run.stderr}`)
   return run.stdout.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as unknown)
 }
