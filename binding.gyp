@@ -2,7 +2,7 @@
   'targets': [
     {
       'target_name': 'pino_pinned',
-      'sources': ['native/addon.cc'],
+      'sources': ['native/addon.cc', 'native/arguments.cc', 'native/producer.cc'],
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
       'conditions': [
         ['OS=="win"', {

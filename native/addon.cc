@@ -1,15 +1,16 @@
-// The one file that speaks Node-API: checks every argument, then asks platform.h.
+// What JavaScript sees: checks every argument, then asks platform.h. Only this, arguments.cc and producer.cc speak
+// Node-API.
 
 #include <napi.h>
 #include <uv.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 #include <mutex>
 #include <string>
 
+#include "arguments.h"
 #include "platform.h"
+#include "producer.h"
 
 namespace pino_pinned {
 
@@ -17,26 +18,12 @@ namespace {
 
 // Above what any kernel numbers (Linux: NR_CPUS, at most 8192; Windows: 64 to a group).
 constexpr uint32_t kHighestCore = 65535;
-constexpr double kMaxSafeInteger = 9007199254740991;
 
 // As it was before anyone could pin anything through this library. Never freed: threads of a process
 // that is ending may still read it.
 const Cores& initial_affinity = *new Cores(ProcessAffinity());
 
 // ---- errors ----------------------------------------------------------------------------------------
-
-void Throw(Napi::Error error, const char* code) {
-  error.Set("code", Napi::String::New(error.Env(), code));
-  error.ThrowAsJavaScriptException();
-}
-
-void ThrowType(Napi::Env env, const std::string& message) {
-  Throw(Napi::TypeError::New(env, message), "ERR_PINO_PINNED_INVALID_ARG_TYPE");
-}
-
-void ThrowRange(Napi::Env env, const std::string& message) {
-  Throw(Napi::RangeError::New(env, message), "ERR_PINO_PINNED_OUT_OF_RANGE");
-}
 
 // Shaped like the errors of Node's own system calls: code, errno, syscall. True if there was none.
 bool Check(Napi::Env env, const Outcome& outcome) {
@@ -55,30 +42,6 @@ bool Check(Napi::Env env, const Outcome& outcome) {
 }
 
 // ---- arguments -------------------------------------------------------------------------------------
-
-std::string Shown(double number) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.17g", number);
-  return text;
-}
-
-// Each reader below returns false with a JavaScript exception pending when the argument is wrong.
-
-bool ReadInteger(Napi::Value value, const std::string& name, double lowest, double highest, double* result) {
-  if (!value.IsNumber()) {
-    ThrowType(value.Env(), name + " must be a number");
-    return false;
-  }
-  const double number = value.As<Napi::Number>().DoubleValue();
-  // Written so that NaN fails.
-  if (!(number >= lowest && number <= highest) || number != std::floor(number)) {
-    ThrowRange(value.Env(), name + " must be an integer from " + Shown(lowest) + " to " + Shown(highest) +
-                                ", got " + Shown(number));
-    return false;
-  }
-  *result = number;
-  return true;
-}
 
 bool ReadCores(Napi::Value value, Cores* cores) {
   Napi::Env env = value.Env();
@@ -103,35 +66,6 @@ bool ReadCores(Napi::Value value, Cores* cores) {
   }
   std::sort(cores->begin(), cores->end());
   cores->erase(std::unique(cores->begin(), cores->end()), cores->end());
-  return true;
-}
-
-// The atomic behind words[index]. The words must be shared: those of an ArrayBuffer can be moved or
-// freed (transfer, detach) while native code still points at them.
-bool ReadSharedWord(Napi::Value words, Napi::Value index, const std::string& index_name,
-                    std::atomic<int32_t>** word) {
-  static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t), "a word of an Int32Array is an atomic");
-  static_assert(std::atomic<int32_t>::is_always_lock_free, "and is shared with V8's own atomics");
-  Napi::Env env = words.Env();
-  napi_typedarray_type type = napi_uint8_array;
-  size_t length = 0;
-  void* data = nullptr;
-  napi_value buffer = nullptr;
-  const bool is_view = words.IsTypedArray() && napi_get_typedarray_info(env, words, &type, &length, &data,
-                                                                        &buffer, nullptr) == napi_ok;
-  bool is_unshared = true;
-  if (is_view) napi_is_arraybuffer(env, buffer, &is_unshared);
-  if (!is_view || type != napi_int32_array || is_unshared) {
-    ThrowType(env, "words must be an Int32Array over a SharedArrayBuffer");
-    return false;
-  }
-  if (length == 0) {
-    ThrowRange(env, "words must not be empty");
-    return false;
-  }
-  double place;
-  if (!ReadInteger(index, index_name, 0, static_cast<double>(length - 1), &place)) return false;
-  *word = static_cast<std::atomic<int32_t>*>(data) + static_cast<size_t>(place);
   return true;
 }
 
@@ -344,6 +278,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("setThreadName", SetName);
   add("setThreadPriority", SetPriority);
   add("storeAtThreadExit", StoreAtThreadExit);
+  add("createPublisher", CreatePublisher);
 #ifndef _WIN32
   napi_value write_fd;
   if (napi_create_function(env, "writeFd", NAPI_AUTO_LENGTH, WriteFd, nullptr, &write_fd) == napi_ok) {

@@ -55,6 +55,13 @@ export interface Addon {
   storeAtThreadExit (words: Int32Array, index: number, value: number): void
 
   /**
+   * Makes a function that publishes a line on the ring in `words`, an Int32Array over a SharedArrayBuffer, and returns
+   * whether it did: it does not when room is short, or what it got is no string. `layout` says where things stand; it is
+   * checked here, once.
+   */
+  createPublisher (words: Int32Array, layout: object): (text: string) => boolean
+
+  /**
    * Writes `bytes[from, to)` to `fd` and returns the number of bytes taken, also if an error came after some, else a
    * negated errno. After each system call, before anything else, the bytes are added atomically to
    * `words[takenIndex]`. Never waits for a reader. Absent on Windows.

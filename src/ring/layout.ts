@@ -32,6 +32,8 @@ export const enum RingWord {
   ProducerWaits = 34,
   /** 1 when the producer will publish no more. Written by the producer's thread; by the writer when that thread is gone. */
   ProducerDone = 35,
+  /** Position up to which the quick way may publish. Written by the producer, for its native half. */
+  QuickEnd = 36,
 
   /** Position up to which space is given back. Written by the writer. */
   Released = 96,

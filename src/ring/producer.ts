@@ -11,6 +11,26 @@ interface Utf8Buffer extends Buffer {
 /** What can be published: text, or bytes that are UTF-8 already. */
 export type Line = string | Uint8Array
 
+/** Publishes a line as `Producer.tryPublish` does. */
+export type TryPublish = (text: string) => boolean
+
+/** Where a native publisher finds things in a ring; bytes, and indexes of i32 and f64 words. */
+export interface PublisherLayout {
+  capacity: number
+  dataStart: number
+  headerBytes: number
+  mostPayload: number
+  published: number
+  quickEnd: number
+  linesAccepted: number
+  /** Kind and flags of a whole line. */
+  meta: number
+}
+
+/** Makes the native half of a producer (the addon's `createPublisher`). */
+export type CreatePublisher = (words: Int32Array, layout: PublisherLayout) => TryPublish
+
+const WHOLE_LINE = Kind.Line | (Flag.First | Flag.Last) << 16
 const BYTES_AT = LEVEL_SLOTS
 const SINCE_AT = LEVEL_SLOTS + 1
 const NOTICE_BYTES = recordBytes(DROPPED_PAYLOAD_BYTES)
@@ -19,8 +39,8 @@ const NOTICE_BYTES = recordBytes(DROPPED_PAYLOAD_BYTES)
  * The side of a ring that the logging thread owns. One thread, one producer, one ring.
  *
  * `tryPublish` is the hot path and has one way to say no. Everything that makes a write special (room is short, lines
- * were dropped and the log must say so, the ring is closed) works by lowering `#quickLimit`, so the hot path pays one
- * comparison for all of it.
+ * were dropped and the log must say so, the ring is closed) works by bringing `#quickEnd` nearer, so the hot path pays
+ * one comparison for all of it. Where there is an addon it does that path in one call; the careful ways are here alone.
  */
 export class Producer {
   readonly ring: Ring
@@ -35,20 +55,26 @@ export class Producer {
   /** The `Sleeping` number that this producer has already answered with a wake. */
   #woken = 0
 
+  /** The addon's `tryPublish`, which moves the position and counts by itself. */
+  readonly #native: TryPublish | null
+
   #position: number
   /** The writer's position as last read: reading the shared word costs a cache miss while the writer works. */
   #released: number
-  /** Bytes that may be used by the quick way; -1 sends every write the careful way. */
-  #quickLimit: number
-  #accepted: number
+  /** Position up to which the quick way may publish; the present one sends every write the careful way. */
+  #quickEnd = 0
+  #isCalm = true
   #isClosed = false
 
   /** Lines (by slot), bytes and first time of the drops that no `dropped` record tells of yet. */
   readonly #untold = new Float64Array(LEVEL_SLOTS + 2)
   #hasUntold = false
 
-  /** @param wake the words of the writer block if the writer parks (`wait: 'park'`), else null */
-  constructor (ring: Ring, wake: Int32Array | null = null) {
+  /**
+   * @param wake the words of the writer block if the writer parks (`wait: 'park'`), else null
+   * @param createPublisher makes the native half; without it the producer is JavaScript alone
+   */
+  constructor (ring: Ring, wake: Int32Array | null = null, createPublisher: CreatePublisher | null = null) {
     this.ring = ring
     this.#words = ring.words
     this.#counts = ring.counts
@@ -59,15 +85,18 @@ export class Producer {
     this.#wake = wake
     this.#position = Atomics.load(ring.words, RingWord.Published)
     this.#released = Atomics.load(ring.words, RingWord.Released)
-    this.#accepted = ring.counts[RingCount.LinesAccepted]!
-    this.#quickLimit = this.#calmLimit
+    this.#native = createPublisher === null ? null : createPublisher(ring.words, layoutOf(ring))
+    this.#settle()
   }
 
   /** Bytes in use, by the writer's position as last read. */
-  get used (): number { return (this.#position - this.#released) | 0 }
+  get used (): number {
+    if (this.#native !== null) this.#position = this.#words[RingWord.Published]!
+    return (this.#position - this.#released) | 0
+  }
 
   /** Whether the quick way is open: room is plenty, nothing is to be told, nobody closed. */
-  get isCalm (): boolean { return this.#quickLimit >= 0 }
+  get isCalm (): boolean { return this.#isCalm }
 
   get hasUntold (): boolean { return this.#hasUntold }
 
@@ -77,13 +106,18 @@ export class Producer {
    * @returns false if the line must go the careful way; nothing was written then
    */
   tryPublish (text: string): boolean {
+    if (this.#native !== null) {
+      if (!this.#native(text)) return false
+      if (this.#wake !== null) this.#wakeWriter(this.#wake)
+      return true
+    }
     const position = this.#position
     const most = text.length * 3 // UTF-8 needs at most three bytes a UTF-16 unit
-    if (most > this.#mostPayload || ((position - this.#released) | 0) + most + HEADER_BYTES + 7 > this.#quickLimit) return false
+    if (most > this.#mostPayload || ((position + most + HEADER_BYTES + 7 - this.#quickEnd) | 0) > 0) return false
     const place = DATA_START + (position & this.#mask)
     const size = this.#bytes.utf8Write(text, place + HEADER_BYTES, most)
-    this.#seal(place, size, Kind.Line | (Flag.First | Flag.Last) << 16)
-    this.#counts[RingCount.LinesAccepted] = ++this.#accepted
+    this.#seal(place, size, WHOLE_LINE)
+    this.#counts[RingCount.LinesAccepted]! += 1
     this.#publish(position + recordBytes(size))
     return true
   }
@@ -110,7 +144,7 @@ export class Producer {
         from = to
       }
     }
-    this.#counts[RingCount.LinesAccepted] = ++this.#accepted
+    this.#counts[RingCount.LinesAccepted]! += 1
     this.#publish(position)
     this.#settle()
     return true
@@ -138,7 +172,7 @@ export class Producer {
     if (this.used + notice + recordBytes(size) > this.ring.capacity) return false
     const position = notice > 0 ? this.#putNotice(this.#position) : this.#position
     const end = this.#put(position, part, size, flags)
-    if ((flags & Flag.Last) !== 0) this.#counts[RingCount.LinesAccepted] = ++this.#accepted
+    if ((flags & Flag.Last) !== 0) this.#counts[RingCount.LinesAccepted]! += 1
     this.#publish(end)
     this.#settle()
     return true
@@ -159,7 +193,7 @@ export class Producer {
     untold[slot]! += 1
     untold[BYTES_AT]! += size
     this.#hasUntold = true
-    this.#quickLimit = -1
+    this.#settle()
   }
 
   /**
@@ -179,7 +213,7 @@ export class Producer {
   /** From now on the quick way refuses everything; the careful ways stay open to whoever still may write. */
   close (): void {
     this.#isClosed = true
-    this.#quickLimit = -1
+    this.#settle()
   }
 
   /** Undoes `close`. */
@@ -198,8 +232,9 @@ export class Producer {
   #settle (): void {
     const used = this.used
     // Half full and quarter full, so that a ring about half full does not change its mind with every line.
-    const isCalm = !this.#isClosed && !this.#hasUntold && used <= (this.#quickLimit < 0 ? this.#calmLimit / 2 : this.#calmLimit)
-    this.#quickLimit = isCalm ? this.#calmLimit : -1
+    this.#isCalm = !this.#isClosed && !this.#hasUntold && used <= (this.#isCalm ? this.#calmLimit : this.#calmLimit / 2)
+    this.#quickEnd = this.#isCalm ? (this.#released + this.#calmLimit) | 0 : this.#position
+    this.#words[RingWord.QuickEnd] = this.#quickEnd
   }
 
   /** Room that `size` bytes of text surely fit in, as one record or as several. */
@@ -248,5 +283,18 @@ export class Producer {
     this.#woken = sleeping
     Atomics.add(words, WriterWord.Wake, 1)
     Atomics.notify(words, WriterWord.Wake)
+  }
+}
+
+function layoutOf (ring: Ring): PublisherLayout {
+  return {
+    capacity: ring.capacity,
+    dataStart: DATA_START,
+    headerBytes: HEADER_BYTES,
+    mostPayload: ring.mostPayload,
+    published: RingWord.Published,
+    quickEnd: RingWord.QuickEnd,
+    linesAccepted: RingCount.LinesAccepted,
+    meta: WHOLE_LINE
   }
 }

@@ -1,3 +1,4 @@
+import { addon } from '../affinity/addon'
 import { levelOfText, slotOfLevel } from '../levels'
 import { Flag, RingWord, type Ring } from '../ring/layout'
 import { type Line, Producer } from '../ring/producer'
@@ -49,7 +50,7 @@ export class Port {
 
   constructor (ring: Ring, block: Int32Array, keeper: Keeper, settings: PortSettings & { wait: string }) {
     this.ring = ring
-    this.producer = new Producer(ring, settings.wait === 'park' ? block : null)
+    this.producer = new Producer(ring, settings.wait === 'park' ? block : null, addon?.createPublisher)
     this.#words = ring.words
     this.#keeper = keeper
     this.#settings = settings

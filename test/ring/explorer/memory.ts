@@ -92,6 +92,7 @@ export function newMemory ({ capacity, words }: Geometry, start: number): Memory
 /** Words that one side alone ever reads: touching them is no step of its own. */
 export function isPrivate (at: number): boolean {
   return at === RingWord.HighWater || at === RingWord.OutputEnds || at === RingWord.Capacity ||
+    at === RingWord.QuickEnd ||
     (at >= RingCount.LinesAccepted * 2 && at <= RingCount.LinesAccepted * 2 + 1) ||
     (at >= RingCount.LinesDropped * 2 && at <= RingCount.BytesDropped * 2 + 1) ||
     (at >= RingCount.LinesWritten * 2 && at <= RingCount.LinesSkipped * 2 + 1)

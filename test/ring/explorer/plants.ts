@@ -11,9 +11,9 @@ export const plants = {
   }],
   publishBeforeHeader: [{
     file: 'ring/producer.ts',
-    replace: 'this.#seal(place, size, Kind.Line | (Flag.First | Flag.Last) << 16) this.#counts',
+    replace: 'this.#seal(place, size, WHOLE_LINE) this.#counts',
     by: `this.#publish(position + recordBytes(size))
-      this.#seal(place, size, Kind.Line | (Flag.First | Flag.Last) << 16)
+      this.#seal(place, size, WHOLE_LINE)
       this.#counts`
   }],
   plainPublish: [{
@@ -23,12 +23,11 @@ export const plants = {
   }],
   staleOwnPosition: [{
     file: 'ring/producer.ts',
-    replace: 'get used (): number { return (this.#position - this.#released) | 0 }',
-    by: `get used (): number {
+    replace: 'return (this.#position - this.#released) | 0',
+    by: `
       if (this.seen !== this.#released) this.then = (this.#position - this.#released) | 0
       this.seen = this.#released
-      return this.then
-    }`
+      return this.then`
   }],
   releaseUpToPublished: [{
     file: 'ring/consumer.ts',

@@ -2,6 +2,7 @@ import { Flag, LEVEL_SLOTS, RingCount, RingWord, WriterWord } from '../../../src
 import type { End, Scenario } from './explore'
 import { type Code, load, type Plant } from './load'
 import { geometryOf, newMemory } from './memory'
+import { nativeOn } from './native'
 import { Thread } from './thread'
 
 export interface Plan {
@@ -12,6 +13,8 @@ export interface Plan {
   start?: number
   /** The consumer sleeps until woken, instead of looking. */
   park?: boolean
+  /** The producer publishes through the addon. */
+  native?: boolean
   /** How often the consumer may be terminated. */
   kills?: number
   /** The sink may take half of what it is given. */
@@ -53,12 +56,12 @@ export function scenario (plan: Plan, plants: Plant[] = []): Scenario {
 }
 
 /** Each line the quick way, else the careful way, else dropped; at the end everything is told. */
-function produce ({ Producer }: Code, { lines, park }: Plan) {
+function produce ({ Producer }: Code, { lines, park, native }: Plan) {
   return (thread: Thread): void => {
     const journal: Journal = { text: '', accepted: 0, dropped: 0, droppedBytes: 0 }
     thread.notes = journal
     const untold = new Float64Array(LEVEL_SLOTS + 1)
-    const producer = new Producer(thread.ring, park === true ? thread.block : null)
+    const producer = new Producer(thread.ring, park === true ? thread.block : null, native === true ? nativeOn(thread) : null)
     const tell = (): void => {
       if (untold[LEVEL_SLOTS]! > 0) journal.text += noticeOf(untold)
       untold.fill(0)

@@ -1,0 +1,139 @@
+// The quick way of Producer (src/ring/producer.ts) in one call: is there plenty of room, then encode, frame,
+// publish. Speaks Node-API in C, because every nanosecond here is one on the application's thread. Where things
+// stand in the ring it is told at creation: src/ring/layout.ts alone knows.
+
+#include "producer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <string>
+
+#include "arguments.h"
+
+namespace pino_pinned {
+
+namespace {
+
+// What this file itself knows of a record: a u32 length and a u32 meta word, then text padded to 8.
+constexpr uint32_t kHeaderBytes = 8;
+constexpr uint32_t kPadding = 8;
+// UTF-8 needs at most three bytes a UTF-16 unit.
+constexpr uint32_t kMostBytesAUnit = 3;
+
+struct Publisher {
+  std::atomic<int32_t>* published;
+  // Written by JavaScript on this same thread.
+  const int32_t* quick_end;
+  double* accepted;
+  char* data;
+  uint32_t mask;
+  uint32_t most_payload;
+  int32_t meta;
+};
+
+// True if the line was published; else nothing was written, and it must go the careful way. Also false for
+// whatever is not a string.
+bool TryPublish(napi_env env, napi_value text, const Publisher& ring) {
+  size_t units;
+  if (napi_get_value_string_latin1(env, text, nullptr, 0, &units) != napi_ok) return false;
+  if (units > ring.most_payload / kMostBytesAUnit) return false;
+  // This thread alone stores the position.
+  const uint32_t position = static_cast<uint32_t>(ring.published->load(std::memory_order_relaxed));
+  const uint32_t most = static_cast<uint32_t>(units) * kMostBytesAUnit + kHeaderBytes + kPadding - 1;
+  if (static_cast<int32_t>(position + most - static_cast<uint32_t>(*ring.quick_end)) > 0) return false;
+
+  char* record = ring.data + (position & ring.mask);
+  size_t size;
+  // Room for a NUL, which the encoder writes: behind the record is free space, or slack.
+  if (napi_get_value_string_utf8(env, text, record + kHeaderBytes, ring.most_payload + 1, &size) != napi_ok) return false;
+  const int32_t header[2] = {static_cast<int32_t>(size), ring.meta};
+  static_assert(sizeof header == kHeaderBytes, "the header is a length and a meta word");
+  std::memcpy(record, header, sizeof header);
+  *ring.accepted += 1;
+  const uint32_t bytes = kHeaderBytes + ((static_cast<uint32_t>(size) + kPadding - 1) & ~(kPadding - 1));
+  // Pairs with the load in Consumer.look. Sequentially consistent, for a parked writer's sake: the caller looks
+  // next whether it sleeps.
+  ring.published->store(static_cast<int32_t>(position + bytes));
+  return true;
+}
+
+napi_value TryPublishCall(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value text;
+  void* ring;
+  napi_value result;
+  if (napi_get_cb_info(env, info, &count, &text, nullptr, &ring) != napi_ok) return nullptr;
+  const bool is_published = TryPublish(env, text, *static_cast<Publisher*>(ring));
+  return napi_get_boolean(env, is_published, &result) == napi_ok ? result : nullptr;
+}
+
+bool ReadLayout(Napi::Object layout, const char* name, double lowest, double highest, double* result) {
+  Napi::Value value = layout.Get(name);
+  return !layout.Env().IsExceptionPending() && ReadInteger(value, std::string("layout.") + name, lowest, highest, result);
+}
+
+bool ReadPublisher(Napi::Value words, Napi::Value layout_value, Publisher* ring) {
+  Napi::Env env = words.Env();
+  int32_t* first;
+  size_t length;
+  if (!ReadSharedWords(words, &first, &length)) return false;
+  if (!layout_value.IsObject()) {
+    ThrowType(env, "layout must be an object");
+    return false;
+  }
+  Napi::Object layout = layout_value.As<Napi::Object>();
+  const double bytes = static_cast<double>(length) * sizeof(int32_t);
+  const double last_word = static_cast<double>(length) - 1;
+  double capacity, data_start, header, most_payload, published, quick_end, accepted, meta;
+  if (!ReadLayout(layout, "capacity", kPadding, bytes, &capacity) ||
+      !ReadLayout(layout, "dataStart", 0, bytes - capacity, &data_start) ||
+      !ReadLayout(layout, "headerBytes", kHeaderBytes, kHeaderBytes, &header) ||
+      // What starts last runs on behind the data, and the encoder's NUL behind that.
+      !ReadLayout(layout, "mostPayload", 0, bytes - data_start - capacity - kHeaderBytes - 1, &most_payload) ||
+      !ReadLayout(layout, "published", 0, last_word, &published) ||
+      !ReadLayout(layout, "quickEnd", 0, last_word, &quick_end) ||
+      !ReadLayout(layout, "linesAccepted", 0, (last_word - 1) / 2, &accepted) ||
+      !ReadLayout(layout, "meta", INT32_MIN, INT32_MAX, &meta)) {
+    return false;
+  }
+  const uint32_t mask = static_cast<uint32_t>(capacity) - 1;
+  const uintptr_t start = reinterpret_cast<uintptr_t>(first);
+  if ((static_cast<uint32_t>(capacity) & mask) != 0 || static_cast<uint32_t>(data_start) % kPadding != 0 || start % sizeof(double) != 0) {
+    ThrowRange(env, "layout: capacity must be a power of two, dataStart and the words aligned to 8 bytes");
+    return false;
+  }
+  *ring = {reinterpret_cast<std::atomic<int32_t>*>(first + static_cast<size_t>(published)),
+           first + static_cast<size_t>(quick_end),
+           reinterpret_cast<double*>(first) + static_cast<size_t>(accepted),
+           reinterpret_cast<char*>(first) + static_cast<size_t>(data_start),
+           mask,
+           static_cast<uint32_t>(std::min<double>(most_payload, std::numeric_limits<int32_t>::max())),
+           static_cast<int32_t>(meta)};
+  return true;
+}
+
+}  // namespace
+
+Napi::Value CreatePublisher(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Publisher ring;
+  if (!ReadPublisher(info[0], info[1], &ring)) return env.Undefined();
+  Publisher* kept = new Publisher(ring);
+  napi_value function;
+  // The function holds the memory it writes to, by a property that nobody can take away.
+  napi_property_descriptor words = {"words", nullptr, nullptr, nullptr, nullptr, info[0], napi_default, nullptr};
+  const napi_finalize free = [](napi_env, void* data, void*) { delete static_cast<Publisher*>(data); };
+  if (napi_create_function(env, "tryPublish", NAPI_AUTO_LENGTH, TryPublishCall, kept, &function) != napi_ok ||
+      napi_define_properties(env, function, 1, &words) != napi_ok ||
+      napi_add_finalizer(env, function, kept, free, nullptr, nullptr) != napi_ok) {
+    delete kept;
+    Throw(Napi::Error::New(env, "no publisher could be made"), "ERR_PINO_PINNED_INTERNAL");
+    return env.Undefined();
+  }
+  return Napi::Value(env, function);
+}
+
+}  // namespace pino_pinned

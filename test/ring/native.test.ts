@@ -1,0 +1,131 @@
+import fc from 'fast-check'
+import { theAddon } from '../affinity/support'
+import { Consumer } from '../../src/ring/consumer'
+import { createRing, DATA_START, Flag, LEAST_CAPACITY_BYTES, type Ring, RingCount, RingWord } from '../../src/ring/layout'
+import { type CreatePublisher, Producer, type PublisherLayout } from '../../src/ring/producer'
+
+/** One ring for each of the two producers; whatever is done to one is done to the other. */
+
+const { createPublisher } = theAddon()
+
+interface Side { ring: Ring, producer: Producer, consumer: Consumer }
+
+function side (start: number, create: CreatePublisher | null): Side {
+  const ring = createRing(LEAST_CAPACITY_BYTES, start)
+  return { ring, producer: new Producer(ring, null, create), consumer: new Consumer(ring, (counts) => `${[...counts.subarray(0, 9)].join()}\n`) }
+}
+
+/** Lines of every width of character, lone surrogates among them, short and around the longest that the quick way takes. */
+const line = fc.oneof(
+  { weight: 4, arbitrary: fc.string({ unit: 'binary', maxLength: 300 }) },
+  { weight: 2, arbitrary: fc.string({ unit: 'grapheme', maxLength: 300 }) },
+  { weight: 2, arbitrary: fc.array(fc.integer({ min: 0, max: 0xFFFF }), { maxLength: 100 }).map((units) => String.fromCharCode(...units)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constantFrom('a', 'é', '€', '\uD800'), fc.integer({ min: 5400, max: 5500 })).map(([c, n]) => c.repeat(n)) }
+)
+
+type Step = (side: Side) => unknown
+
+const step: fc.Arbitrary<[string, Step]> = fc.oneof(
+  {
+    weight: 20,
+    arbitrary: line.map((text): [string, Step] => [`write ${text.length}`, ({ producer, ring }) => {
+      if (producer.tryPublish(text)) return 'quickly'
+      if (producer.tryPublishWithin(text, ring.capacity * 7 / 8)) return 'carefully'
+      producer.drop(2, Buffer.byteLength(text))
+      return 'dropped'
+    }])
+  },
+  {
+    weight: 6,
+    arbitrary: fc.constant<[string, Step]>(['drain', ({ consumer, ring }) => {
+      if (!consumer.gather()) return null
+      const text = ring.bytes.toString('latin1', consumer.batchStart, consumer.batchStop)
+      consumer.release()
+      return text
+    }])
+  },
+  { weight: 1, arbitrary: fc.constant<[string, Step]>(['part', ({ producer }) => producer.tryPublishPart('part', Flag.First | Flag.Last)]) },
+  { weight: 1, arbitrary: fc.constant<[string, Step]>(['notice', ({ producer }) => producer.tryPublishNotice()]) },
+  { weight: 1, arbitrary: fc.constant<[string, Step]>(['close', ({ producer }) => producer.close()]) },
+  { weight: 1, arbitrary: fc.constant<[string, Step]>(['open', ({ producer }) => producer.open()]) }
+)
+
+const start = fc.constantFrom(0, -64, 0x7FFFFFC0, LEAST_CAPACITY_BYTES - 8)
+
+describe('the native half of a producer', () => {
+  test('accepts, drops and writes byte for byte what JavaScript alone does', () => {
+    jest.spyOn(Date, 'now').mockReturnValue(1)
+    fc.assert(fc.property(start, fc.array(step, { maxLength: 60 }), (start, steps) => {
+      const js = side(start, null)
+      const native = side(start, createPublisher)
+      for (const [name, take] of steps) {
+        expect([name, take(native)]).toEqual([name, take(js)])
+        expect([native.producer.used, native.producer.isCalm, native.producer.hasUntold]).toEqual([js.producer.used, js.producer.isCalm, js.producer.hasUntold])
+        for (const word of [RingWord.Published, RingWord.Released, RingWord.QuickEnd]) expect(native.ring.words[word]).toBe(js.ring.words[word])
+        for (const count of [RingCount.LinesAccepted, RingCount.LinesWritten, RingCount.BytesWritten]) expect(native.ring.counts[count]).toBe(js.ring.counts[count])
+      }
+    }), { numRuns: 300 })
+  })
+
+  test('counts the lines it publishes and none that it refuses', () => {
+    const { ring, producer } = side(0, createPublisher)
+    let accepted = 0
+    while (producer.tryPublish('a line\n')) accepted++
+    expect(accepted).toBeGreaterThan(1000)
+    expect(ring.counts[RingCount.LinesAccepted]).toBe(accepted)
+    expect(producer.used).toBe(accepted * 16)
+  })
+
+  test('refuses what is no string, and writes nothing then', () => {
+    const { ring } = side(0, null)
+    const tryPublish = createPublisher(ring.words, layout) as (text: unknown) => boolean
+    for (const text of [undefined, null, 1, 1n, Symbol('x'), {}, [], Buffer.from('x'), () => 'x']) expect(tryPublish(text)).toBe(false)
+    expect((tryPublish as () => boolean)()).toBe(false)
+    expect(ring.words[RingWord.Published]).toBe(0)
+  })
+
+  test('keeps the memory that it writes to', () => {
+    const { ring } = side(0, null)
+    const tryPublish = createPublisher(ring.words, layout)
+    expect(Object.getOwnPropertyDescriptor(tryPublish, 'words')).toEqual({ value: ring.words, writable: false, enumerable: false, configurable: false })
+  })
+})
+
+const layout: PublisherLayout = {
+  capacity: LEAST_CAPACITY_BYTES,
+  dataStart: DATA_START,
+  headerBytes: 8,
+  mostPayload: LEAST_CAPACITY_BYTES / 4,
+  published: RingWord.Published,
+  quickEnd: RingWord.QuickEnd,
+  linesAccepted: RingCount.LinesAccepted,
+  meta: 1
+}
+
+describe('a layout that does not fit the memory is refused', () => {
+  const { words } = createRing(LEAST_CAPACITY_BYTES)
+  test.each<[unknown, unknown, string]>([
+    [undefined, layout, 'words must be an Int32Array'],
+    [new Int32Array(40_000), layout, 'over a SharedArrayBuffer'],
+    [new Uint8Array(words.buffer), layout, 'Int32Array'],
+    [new Int32Array(words.buffer, 0, 100), layout, 'layout.capacity must be an integer from 8 to 400'],
+    [new Int32Array(words.buffer, 4), layout, 'aligned to 8 bytes'],
+    [words, undefined, 'layout must be an object'],
+    [words, {}, 'layout.capacity must be a number'],
+    [words, { ...layout, capacity: 65537 }, 'a power of two'],
+    [words, { ...layout, capacity: NaN }, 'layout.capacity'],
+    [words, { ...layout, capacity: 2 ** 31 }, 'layout.capacity'],
+    [words, { ...layout, dataStart: -8 }, 'layout.dataStart'],
+    [words, { ...layout, dataStart: 4 }, 'aligned to 8 bytes'],
+    [words, { ...layout, dataStart: words.byteLength }, 'layout.dataStart'],
+    [words, { ...layout, headerBytes: 16 }, 'layout.headerBytes must be an integer from 8 to 8, got 16'],
+    [words, { ...layout, mostPayload: words.byteLength - DATA_START - LEAST_CAPACITY_BYTES }, 'layout.mostPayload'],
+    [words, { ...layout, published: words.length }, 'layout.published'],
+    [words, { ...layout, quickEnd: -1 }, 'layout.quickEnd'],
+    [words, { ...layout, linesAccepted: words.length / 2 }, 'layout.linesAccepted'],
+    [words, { ...layout, meta: '1' }, 'layout.meta must be a number'],
+    [words, { ...layout, get meta () { throw new Error('from a getter') } }, 'from a getter']
+  ])('%#', (words, layout, message) => {
+    expect(() => (createPublisher as (...args: unknown[]) => unknown)(words, layout)).toThrow(message)
+  })
+})
