@@ -9,6 +9,7 @@ import {
   oneOf, requireKnown, reserve, signals, target, text, worker
 } from './option-checks'
 import { ADDED_BY_PINO, cloneable, type FdSink, FILE_OPTIONS, pipeline, readSink, type TargetSink, targets } from './option-sink'
+import { isOurselves } from './resolve-target'
 
 export type { FdSink, TargetSink } from './option-sink'
 
@@ -166,7 +167,7 @@ export interface TransportOptions extends RingOptions {
 /** Options of a `RingStream` made by hand: ThreadStream's, and those of the ring. */
 export interface RingStreamOptions extends RingOptions {
   /** The target: a path or a `file:` URL. */
-  filename: string
+  filename: string | URL
   /** What the target's function gets. */
   workerData?: any
   workerOpts?: WriterWorkerOptions
@@ -328,12 +329,21 @@ function settings (checked: Given, sink: FdSink | TargetSink): Settings {
   return Object.freeze({ sink: Object.freeze(sink), ...ring, sync, worker } as Settings)
 }
 
+/** What a stream in ThreadStream's place is told beside ThreadStream's options. */
+export interface InThreadStreamsPlace {
+  /** Options of the ring that apply where the user wrote none. */
+  byDefault?: Partial<RingOptions>
+  /** The files from which targets named in the options of `pino-pinned` are resolved. */
+  callers?: string[]
+}
+
 /**
- * Checks the options of a `RingStream` made by hand, in ThreadStream's place.
+ * Checks the options of a `RingStream` made by hand, in ThreadStream's place. If the target is this package itself, its
+ * options are those of the stream: the ring needs no other thread in front of it.
  *
  * @throws {TypeError|RangeError} as `readOptions`
  */
-export function readThreadStreamOptions (options: unknown): Settings {
+export function readThreadStreamOptions (options: unknown, { byDefault = {}, callers = [] }: InThreadStreamsPlace = {}): Settings {
   const given = object(options, 'options', '')
   requireKnown(given, ['filename', 'workerData', 'workerOpts', 'bufferSize', 'sync', ...RING_OPTION_NAMES])
   const { filename, workerData, workerOpts, bufferSize, ...rest } = given
@@ -341,10 +351,13 @@ export function readThreadStreamOptions (options: unknown): Settings {
   if (bufferSize !== undefined && !(typeof bufferSize === 'number' && bufferSize >= 4)) {
     throw wrongValue({ option: 'bufferSize', value: bufferSize, allowed: 'a number (bufferSize must at least fit a 4-byte utf-8 char)' })
   }
-  const file = target(filename, 'filename')
-  const where = file.startsWith('file://') || isAbsolute(file) ? file : resolve(file)
+  const context = { callers, way: 'register' } as const
+  const outer = { ...byDefault, ...rest, worker: workerOpts }
+  const named = target(filename, 'filename')
+  const where = named.startsWith('file://') || isAbsolute(named) ? named : resolve(named)
   const inner = typeof workerData === 'object' && workerData !== null ? { ...workerData } : undefined
-  return readOptions({ ...rest, target: where, options: inner, worker: workerOpts }, { callers: [], way: 'register' })
+  if (isOurselves(where)) return readOptions({ ...outer, ...inner }, context)
+  return readOptions({ ...outer, target: where, options: inner }, context)
 }
 
 /** The environment variable that `pino-pinned/register` reads. */

@@ -136,12 +136,30 @@ function resolveFrom (callers: readonly string[], name: string): string | undefi
 
 /** Whether this file is the `pino/file` target of any copy of pino. */
 export function isPinoFile (filename: string): boolean {
+  const path = pathOf(filename)
+  return path !== undefined && basename(path) === 'file.js' && packageName(dirname(path)) === 'pino'
+}
+
+/** Whether this file is what `pino-pinned` as a target resolves to, in any copy. */
+export function isOurselves (filename: string): boolean {
+  const path = pathOf(filename)
+  if (path === undefined || basename(path) !== 'index.js') return false
+  return path === join(__dirname, 'index.js') || packageName(dirname(dirname(path))) === 'pino-pinned'
+}
+
+function pathOf (filename: string): string | undefined {
   try {
-    const path = filename.startsWith('file://') ? fileURLToPath(filename) : filename
-    if (basename(path) !== 'file.js') return false
-    const { name } = JSON.parse(readFileSync(join(dirname(path), 'package.json'), 'utf8'))
-    return name === 'pino'
+    return filename.startsWith('file://') ? fileURLToPath(filename) : filename
   } catch {
-    return false
+    return undefined
+  }
+}
+
+/** The name in the `package.json` of this directory, if there is one. */
+function packageName (directory: string): unknown {
+  try {
+    return JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')).name
+  } catch {
+    return undefined
   }
 }
