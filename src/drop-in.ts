@@ -44,6 +44,9 @@ class DropInStream extends RingStream {
   override onFailed (error: Error): void {
     this.onWarning(error)
   }
+
+  /** It is counted; as an 'error' it would end the application. */
+  protected override onRefused (): void {}
 }
 
 /** To the application, as an event of its transport stream. */

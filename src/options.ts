@@ -1,15 +1,13 @@
 /** What the user wrote → one checked, complete `Settings`. Every error about an option comes from here. */
 
 import { EventEmitter } from 'node:events'
-import { isAbsolute, resolve } from 'node:path'
 import type { WorkerOptions } from 'node:worker_threads'
-import { contradiction, fromSource, type OptionError, wrongType, wrongValue } from './errors'
+import { contradiction, fromSource, type OptionError, wrongType } from './errors'
 import {
   applied, bare, boolean, caller, capacity, type Check, core, destination, type Given, integerFrom, level, levels, numberFrom, object,
   oneOf, requireKnown, reserve, signals, target, text, worker
 } from './option-checks'
 import { ADDED_BY_PINO, cloneable, type FdSink, FILE_OPTIONS, pipeline, readSink, type TargetSink, targets } from './option-sink'
-import { isOurselves } from './resolve-target'
 
 export type { FdSink, TargetSink } from './option-sink'
 
@@ -63,6 +61,8 @@ export interface Settings {
   readonly share: boolean
   readonly sync: boolean
   readonly worker: WriterWorkerOptions
+  /** Bytes waiting from which `write` says false; without it, half the ring. */
+  readonly bufferSize?: number
 }
 
 /** `worker` of `pino.transport()`: what the writer's `Worker` gets, and `autoEnd`. */
@@ -162,18 +162,6 @@ export interface TransportOptions extends RingOptions {
   caller?: string | readonly string[]
   /** Without effect beside a single target, as in `pino.transport()`; it belongs to an entry of `targets`. */
   level?: string | number
-}
-
-/** Options of a `RingStream` made by hand: ThreadStream's, and those of the ring. */
-export interface RingStreamOptions extends RingOptions {
-  /** The target: a path or a `file:` URL. */
-  filename: string | URL
-  /** What the target's function gets. */
-  workerData?: any
-  workerOpts?: WriterWorkerOptions
-  /** Accepted for ThreadStream's sake: the ring has a `capacity`. */
-  bufferSize?: number
-  sync?: boolean
 }
 
 /** How the options came to us. */
@@ -327,37 +315,6 @@ function settings (checked: Given, sink: FdSink | TargetSink): Settings {
   }
   if (sync === true && checked.onFull === undefined) ring.onFull = 'block'
   return Object.freeze({ sink: Object.freeze(sink), ...ring, sync, worker } as Settings)
-}
-
-/** What a stream in ThreadStream's place is told beside ThreadStream's options. */
-export interface InThreadStreamsPlace {
-  /** Options of the ring that apply where the user wrote none. */
-  byDefault?: Partial<RingOptions>
-  /** The files from which targets named in the options of `pino-pinned` are resolved. */
-  callers?: string[]
-}
-
-/**
- * Checks the options of a `RingStream` made by hand, in ThreadStream's place. If the target is this package itself, its
- * options are those of the stream: the ring needs no other thread in front of it.
- *
- * @throws {TypeError|RangeError} as `readOptions`
- */
-export function readThreadStreamOptions (options: unknown, { byDefault = {}, callers = [] }: InThreadStreamsPlace = {}): Settings {
-  const given = object(options, 'options', '')
-  requireKnown(given, ['filename', 'workerData', 'workerOpts', 'bufferSize', 'sync', ...RING_OPTION_NAMES])
-  const { filename, workerData, workerOpts, bufferSize, ...rest } = given
-  if (filename === undefined) throw wrongType({ option: 'filename', value: filename, allowed: 'a path or a file: URL' })
-  if (bufferSize !== undefined && !(typeof bufferSize === 'number' && bufferSize >= 4)) {
-    throw wrongValue({ option: 'bufferSize', value: bufferSize, allowed: 'a number (bufferSize must at least fit a 4-byte utf-8 char)' })
-  }
-  const context = { callers, way: 'register' } as const
-  const outer = { ...byDefault, ...rest, worker: workerOpts }
-  const named = target(filename, 'filename')
-  const where = named.startsWith('file://') || isAbsolute(named) ? named : resolve(named)
-  const inner = typeof workerData === 'object' && workerData !== null ? { ...workerData } : undefined
-  if (isOurselves(where)) return readOptions({ ...outer, ...inner }, context)
-  return readOptions({ ...outer, target: where, options: inner }, context)
 }
 
 /** The environment variable that `pino-pinned/register` reads. */

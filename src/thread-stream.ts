@@ -1,8 +1,9 @@
 /** What pino gets for `require('thread-stream')` once `pino-pinned/register` is loaded. */
 
-import { readEnvironment, readThreadStreamOptions, type RingStreamOptions } from './options'
+import { readEnvironment } from './options'
 import { getCallers } from './resolve-target'
 import { RingStream } from './stream/ring-stream'
+import { readThreadStreamOptions, type RingStreamOptions } from './thread-stream-options'
 
 /** A RingStream that takes its options from pino and, where pino's caller named none, from `PINO_PINNED`. */
 class ThreadStream extends RingStream {

@@ -1,10 +1,9 @@
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import type { TransportMultiOptions, TransportPipelineOptions, TransportSingleOptions } from 'pino'
-import {
-  OPTION_NAMES, RING_OPTION_NAMES, readEnvironment, readThreadStreamOptions, type RingStreamOptions, type TargetSink, type TransportOptions
-} from '../src/options'
+import { OPTION_NAMES, RING_OPTION_NAMES, readEnvironment, type TargetSink, type TransportOptions } from '../src/options'
 import { type Expected, PINO, PRETTY, read, refused, targetOf } from './support/options'
+import { readThreadStreamOptions, type RingStreamOptions } from '../src/thread-stream-options'
 
 describe('without options', () => {
   test('the sink is standard output and every setting has its documented default', () => {

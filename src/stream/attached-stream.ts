@@ -43,7 +43,7 @@ function connectTo (handle: Handle): Connect {
     stream.once('close', () => removeLeaver(departure))
     forgotten.register(stream, { guest, departure })
     guest.onState(weakly(stream))
-    return { port, writer: guest, exitTimeout: settings.exitTimeout, handle: () => handle }
+    return { port, writer: guest, exitTimeout: settings.exitTimeout, bufferSize: undefined, handle: () => handle }
   }
 }
 

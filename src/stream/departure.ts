@@ -24,6 +24,8 @@ export class Departure implements Leaver, SignalLeaver {
 
   leave (): void { this.#port.leave() }
 
+  holdIdle (): boolean { return this.#supervisor.holdIdle() }
+
   leaveNow (): void {
     const port = this.#port
     const supervisor = this.#supervisor

@@ -233,3 +233,17 @@ export class Port {
 function levelOf (line: Line): number | undefined {
   return typeof line === 'string' ? levelOfText(line) : undefined
 }
+
+/** A look that says whether nothing has moved for `patienceMs`. */
+export function progressWatch (port: Port, patienceMs: number): () => boolean {
+  let progress = port.progress
+  let since = performance.now()
+  return () => {
+    const now = performance.now()
+    if (port.progress !== progress) {
+      progress = port.progress
+      since = now
+    }
+    return now - since > port.patience(patienceMs)
+  }
+}

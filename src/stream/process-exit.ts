@@ -3,7 +3,7 @@
  *
  * A listener of our own would run somewhere between theirs, and lines logged in those behind it would come too late. So
  * `process.emit('exit')` and `process.reallyExit` (which ends a `process.exit()` within an exit handler) are wrapped, as
- * the package signal-exit does it.
+ * the package signal-exit does it. `beforeExit` too: its listeners, test runners for one, take it for the end.
  */
 
 export interface Leaver {
@@ -11,6 +11,8 @@ export interface Leaver {
   leave (): void
   /** They have run: deliver what there is. Must not throw. */
   leaveNow (): void
+  /** The event loop is empty: gives it something to do if somebody is still to be served, and says whether. */
+  holdIdle?: () => boolean
 }
 
 interface HookedProcess { emit: (...args: unknown[]) => unknown, reallyExit?: (...args: unknown[]) => unknown }
@@ -33,6 +35,8 @@ export function removeLeaver (leaver: Leaver): void {
 function hook (host: HookedProcess): void {
   const { emit, reallyExit } = host
   host.emit = function (...args: unknown[]): unknown {
+    // It was not idle after all: the event comes again.
+    if (args[0] === 'beforeExit' && holdIdle()) return true
     if (args[0] !== 'exit') return Reflect.apply(emit, this, args)
     startLeaving()
     try {
@@ -51,6 +55,12 @@ function hook (host: HookedProcess): void {
 function startLeaving (): void {
   isLeaving = true
   for (const leaver of leavers) leaver.leave()
+}
+
+function holdIdle (): boolean {
+  let isHeld = false
+  for (const leaver of leavers) if (leaver.holdIdle?.() === true) isHeld = true
+  return isHeld
 }
 
 function leaveNow (): void {

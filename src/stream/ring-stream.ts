@@ -1,13 +1,15 @@
 import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
-import { setTimeout } from 'node:timers'
+import { setImmediate, setTimeout } from 'node:timers'
 import { threadId, type Worker } from 'node:worker_threads'
 import { codedError } from '../errors'
-import { readThreadStreamOptions, type RingStreamOptions, type Settings } from '../options'
+import type { Settings } from '../options'
+import { readThreadStreamOptions, type RingStreamOptions } from '../thread-stream-options'
+import { recordBytes } from '../ring/layout'
 import type { Producer } from '../ring/producer'
 import { addTotals, type DroppedByLevel, highWaterOf, type Totals, totalsOf } from './counts'
 import type { Handle } from './handle'
-import type { Port } from './port'
+import { type Port, progressWatch } from './port'
 import { threadName } from './producer-thread'
 import { startWriter } from './start-writer'
 import type { SupervisorHost } from './supervisor'
@@ -23,6 +25,11 @@ const DRAIN_TICK_MS = 5
 const DROP_EVENT_EVERY_MS = 1000
 /** A flush callback hears that nothing moves after this long; as long as thread-stream waits. */
 const FLUSH_PATIENCE_MS = 10_000
+
+/** Events that no line in the ring brings about. */
+const NOT_OF_LINES: ReadonlySet<string | symbol> = new Set(['ready', 'finish', 'close', 'message', 'newListener', 'removeListener'])
+/** How long an idle process is held for those who listen, without progress. The wait at its exit comes on top. */
+const IDLE_PATIENCE_MS = 500
 
 const dropChannel = channel('pino-pinned:drop')
 
@@ -64,6 +71,8 @@ export interface Connection {
   handle: () => Handle
   /** Longest wait without progress when leaving, in milliseconds. */
   exitTimeout: number
+  /** Bytes waiting from which `write` says false; without it, half the ring. */
+  bufferSize: number | undefined
 }
 
 /** Gives a stream another way to a writer than one of its own. */
@@ -91,6 +100,8 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   readonly #exitTimeout: number
   readonly #handle: () => Handle
   readonly #watcher = new Watcher()
+  /** With more bytes of the ring in use 'drain' is wanted. */
+  readonly #drainAt: number
   #isReady = false
   #isEnding = false
   #isFinished = false
@@ -98,6 +109,9 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   #isDestroyed = false
   #needsDrain = false
   #error: Error | null = null
+  #isRefusalDue = false
+  /** Lines accepted when the stream last held an idle process. */
+  #acceptedWhenIdle = 0
 
   #ticker: NodeJS.Timeout | undefined
   #tickMs = TICK_MS
@@ -107,7 +121,8 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /**
    * @param options what `new ThreadStream` takes (`filename`, `workerData`, `workerOpts`, `bufferSize`, `sync`) and the
-   *   options of the ring; or options that have been read, or a way to the writer of another thread
+   *   options of the ring: then the stream holds the process until `unref` or `end`, as a ThreadStream does; or options
+   *   that have been read, or a way to the writer of another thread
    * @throws {TypeError|RangeError} `ERR_PINO_PINNED_…`: an option is wrong
    */
   constructor (options: RingStreamOptions | Settings | Connect) {
@@ -115,12 +130,18 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     const connect: Connect = typeof options === 'function'
       ? options
       : () => startWriter(this, 'sink' in options ? options : readThreadStreamOptions(options))
-    const { port, writer, exitTimeout, handle } = connect(this)
+    const { port, writer, exitTimeout, bufferSize, handle } = connect(this)
     this.#port = port
     this.#producer = port.producer
     this.#writer = writer
     this.#exitTimeout = exitTimeout
     this.#handle = handle
+    const half = port.ring.capacity / 2
+    this.#drainAt = bufferSize === undefined ? half : Math.min(half, recordBytes(bufferSize))
+    // The quick way looks at nothing but room.
+    if (this.#drainAt < half) this.write = this.#writeCarefully
+    // As a ThreadStream, which holds the process until somebody says otherwise.
+    if ('filename' in options) this.ref()
     this.on('newListener', (event: string | symbol) => {
       if (event === 'ready' && !this.#isReady) this.#watcher.watch(() => this.#isNowReady())
     })
@@ -148,10 +169,21 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   #writeCarefully (line: string | Uint8Array): boolean {
     const isAccepted = this.#port.writeCarefully(textOf(line), this.lastLevel)
+    if (!isAccepted && (this.#isEnding || this.#writer.isOver)) this.#refused()
     this.#wantMetadata(!this.#producer.isCalm)
-    this.#needsDrain = !isAccepted || this.#producer.used > this.#port.ring.capacity / 2
+    this.#needsDrain = !isAccepted || this.#producer.used > this.#drainAt
     if (this.#needsDrain || this.#producer.hasUntold) this.#tickSoon()
     return !this.#needsDrain
+  }
+
+  /** Whoever listens hears of writes that nobody will take, as under thread-stream; at most once a turn of the event loop. */
+  #refused (): void {
+    if (this.#isRefusalDue || this.#port.isLeaving || this.listenerCount('error') === 0) return
+    this.#isRefusalDue = true
+    setImmediate(() => {
+      this.#isRefusalDue = false
+      this.onRefused(this.#isDestroyed ? hasExited() : codedError('ERR_PINO_PINNED_ENDED', 'the worker is ending'))
+    })
   }
 
   /** Levels matter while room is short; what pino left here must not stay for the next line, nor hold what it points to. */
@@ -171,11 +203,11 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   flush (callback?: (error?: Error) => void): void {
     const number = this.#port.requestFlush()
     if (typeof callback !== 'function') return
-    const hasStopped = this.#progressWatch(FLUSH_PATIENCE_MS)
+    const hasStopped = progressWatch(this.#port, FLUSH_PATIENCE_MS)
     this.#watcher.watch(() => {
       const isDone = this.#port.isFlushed(number) || (this.#writer.hasEnded && this.#port.used === 0)
       if (!isDone && !this.#writer.isOver && !hasStopped()) return false
-      process.nextTick(callback, isDone ? undefined : this.#leftError('flush'))
+      process.nextTick(callback, isDone ? undefined : this.#writer.isOver ? hasExited() : this.#leftError('flush'))
       return true
     })
   }
@@ -200,7 +232,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   }
 
   #endWriter (): void {
-    const hasStopped = this.#progressWatch(this.#exitTimeout)
+    const hasStopped = progressWatch(this.#port, this.#exitTimeout)
     let isOrdered = false
     const order = (): void => {
       // What was dropped is told first; room for that comes as the writer goes on.
@@ -218,20 +250,6 @@ export class RingStream extends EventEmitter implements SupervisorHost {
       else if (!this.#writer.hasEnded && hasStopped()) this.#giveUp()
       return this.#isClosed
     })
-  }
-
-  /** A look that says whether nothing has moved for `patienceMs`. */
-  #progressWatch (patienceMs: number): () => boolean {
-    let progress = this.#port.progress
-    let since = performance.now()
-    return () => {
-      const now = performance.now()
-      if (this.#port.progress !== progress) {
-        progress = this.#port.progress
-        since = now
-      }
-      return now - since > this.#port.patience(patienceMs)
-    }
   }
 
   #giveUp (): void {
@@ -354,14 +372,44 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     process.nextTick(() => this.emit('writer-restart', restarts, reason))
   }
 
-  /** @internal The sink failed for good: lines are dropped and counted from now on. */
+  /**
+   * @internal The sink failed for good: lines are dropped and counted from now on. It may turn out inside `write`, where a
+   * listener must not throw.
+   */
   onFailed (error: Error): void {
     this.#error = error
-    process.nextTick(() => { // later, as above
+    process.nextTick(() => {
       if (this.listenerCount('error') > 0) this.emit('error', error)
       else this.onWarning(error)
     })
     this.#close()
+  }
+
+  /** A write that nobody will take. */
+  protected onRefused (error: Error): void {
+    if (this.listenerCount('error') > 0) this.emit('error', error)
+  }
+
+  /**
+   * @internal The event loop has nothing left to do. If somebody listens for what lines in the ring may bring about (an event
+   * of the target, 'error', 'drain'), this holds it until they are delivered or nothing moves any more.
+   *
+   * @returns whether it is held
+   */
+  holdIdle (): boolean {
+    const accepted = totalsOf(this.#port.ring).linesAccepted
+    const isServed = accepted === this.#acceptedWhenIdle && !this.#needsDrain
+    if (isServed || this.#isClosed || this.#writer.isOver || this.eventNames().every((name) => NOT_OF_LINES.has(name))) return false
+    this.#acceptedWhenIdle = accepted
+    const number = this.#port.requestFlush()
+    const hasStopped = progressWatch(this.#port, Math.min(this.#exitTimeout, IDLE_PATIENCE_MS))
+    this.#watcher.watch(() => {
+      if (hasStopped() || this.#writer.isOver) return true
+      if (!this.#port.isFlushed(number)) return false
+      if (this.#needsDrain) this.#tick()
+      return true
+    })
+    return true
   }
 
   /** @internal */
@@ -394,7 +442,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#producer.tryPublishNotice()
     this.#wantMetadata(!this.#producer.isCalm)
     this.#tellDrops(DROP_EVENT_EVERY_MS)
-    if (this.#needsDrain && this.#port.used <= this.#port.ring.capacity / 2 && !this.#writer.isOver) {
+    if (this.#needsDrain && this.#port.used <= this.#drainAt && !this.#writer.isOver) {
       this.#needsDrain = false
       this.emit('drain')
     }
@@ -421,6 +469,11 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 function difference (now: DroppedByLevel, before: DroppedByLevel): DroppedByLevel {
   const entries = Object.entries(now) as Array<[keyof DroppedByLevel, number]>
   return Object.fromEntries(entries.map(([name, count]) => [name, count - (before[name] ?? 0)]).filter(([, count]) => count !== 0))
+}
+
+/** In thread-stream's words: applications compare them. */
+function hasExited (): Error {
+  return codedError('ERR_PINO_PINNED_ENDED', 'the worker has exited')
 }
 
 /** pino writes strings. Whatever else somebody writes becomes text as far as it can; `write` does not throw. */

@@ -4,17 +4,20 @@ import { createRing, createWriterBlock, LEAST_CAPACITY_BYTES } from '../ring/lay
 import { resolveCores, sayOnceThatAddonIsMissing } from './cores'
 import { Departure } from './departure'
 import { type Handle, makeHandle } from './handle'
-import { Port } from './port'
+import { Port, progressWatch } from './port'
 import { addLeaver, removeLeaver } from './process-exit'
 import type { Connection, RingStream } from './ring-stream'
 import { leaveOnSignals, onSignals } from './signals'
 import { Supervisor } from './supervisor'
+import { Watcher } from './watcher'
 
-/** Ends the writer of a stream that the application forgot. */
-const forgotten = new FinalizationRegistry<{ port: Port, supervisor: Supervisor }>(({ port, supervisor }) => {
+/** Ends the writer of a stream that the application forgot; the process waits for that as long as lines move. */
+const forgotten = new FinalizationRegistry<{ port: Port, supervisor: Supervisor, exitTimeout: number }>(({ port, supervisor, exitTimeout }) => {
   port.close()
   port.producer.tryPublishNotice()
   supervisor.end()
+  const hasStopped = progressWatch(port, exitTimeout)
+  new Watcher().watch(() => supervisor.isClosed || hasStopped())
 })
 
 /** Streams whose writer other threads use. */
@@ -28,7 +31,7 @@ export function startWriter (stream: RingStream, settings: Settings): Connection
   const supervisor = new Supervisor(createWriterBlock(), ring, settings, cores, stream)
   const port = new Port(ring, supervisor.block, supervisor, { ...settings, patienceMs: stream.patienceMs(settings) })
   followProcess(port, supervisor, settings)
-  forgotten.register(stream, { port, supervisor })
+  forgotten.register(stream, { port, supervisor, exitTimeout: settings.exitTimeout })
   if (settings.sink.kind === 'target') {
     stream.on('message', (message: unknown, transferList?: readonly Transferable[]) => supervisor.post(message, transferList))
   }
@@ -38,7 +41,8 @@ export function startWriter (stream: RingStream, settings: Settings): Connection
     stream.once('close', () => shared.delete(stream))
     return makeHandle(supervisor.block.buffer as SharedArrayBuffer, supervisor.share(), settings)
   }
-  return { port, writer: supervisor, exitTimeout: settings.exitTimeout, handle }
+  const { exitTimeout, sync } = settings
+  return { port, writer: supervisor, exitTimeout, bufferSize: sync ? undefined : settings.bufferSize, handle }
 }
 
 /** Apart from the stream: what is made here lives as long as the writer, and must not hold the stream. */

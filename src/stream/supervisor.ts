@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers'
 import { BroadcastChannel, Worker, type WorkerOptions } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
+import { codedError, show } from '../errors'
 import type { Settings } from '../options'
-import { Command, RingWord, WriterState, WriterWord, type Ring } from '../ring/layout'
+import { Command, RingCount, RingWord, WriterState, WriterWord, type Ring } from '../ring/layout'
 import type { WriterData, WriterMessage } from '../writer-data'
 import type { Totals } from './counts'
 import { stateChannelName } from './guest'
@@ -23,6 +24,8 @@ const LEAST_BETWEEN_STARTS_MS = 250
 const QUICK_DEATH_MS = 10_000
 /** After so many deaths in a row that brought nothing through, a target is fed line by line. */
 const DEATHS_BEFORE_CARE = 2
+/** `maxRestarts` times this: deaths, each of which cost a line, with none getting through in between. */
+const DEATHS_IN_VAIN = 4
 
 /** Which thread-stream's messages we speak: targets look here before they send events of their own. */
 const CONTEXT = { threadStreamVersion: '4.2.1' }
@@ -34,6 +37,8 @@ export interface SupervisorHost {
   onEvent (name: string, args: unknown[]): void
   onWarning (error: Error): void
   onRestart (restarts: number, reason: Error): void
+  /** The event loop has nothing left to do: holds it if somebody waits for something, and says whether. */
+  holdIdle (): boolean
   /** Nobody will take another line: the sink failed for good, or writers died too often. */
   onFailed (error: Error): void
   /** The writer's thread has ended as it was told to. */
@@ -57,6 +62,8 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   #deaths = 0
   #startedAt = 0
   #releasedAtDeath = NaN
+  #deathsInVain = 0
+  #writtenAtDeath = NaN
   #reason: Error | undefined
   /** Set while a dead writer is not replaced yet: not before this time (`performance.now`). */
   #restartAt: number | undefined
@@ -132,6 +139,8 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     Atomics.store(this.block, WriterWord.Command, Command.End)
     this.wake()
   }
+
+  holdIdle (): boolean { return this.#host.deref()?.holdIdle() ?? false }
 
   /** To the target, in its thread. */
   post (message: unknown, transferList?: readonly unknown[]): void {
@@ -233,10 +242,10 @@ export class Supervisor extends WriterBlock implements WriterAccess {
         return host?.onReady()
       case 'RINGS': return this.#roster.look()
       case 'EVENT': return host?.onEvent(message.name, Array.isArray(message.args) ? message.args : [message.args])
-      case 'WARNING': return host?.onWarning(Object.assign(message.err, message.details))
+      case 'WARNING': return host?.onWarning(Object.assign(asError(message.err), message.details))
       case 'ERROR':
         if (generation !== this.#generation) return // what its successor does is what counts
-        this.#reason = Object.assign(message.err, message.details)
+        this.#reason = Object.assign(asError(message.err), message.details)
         if (message.isFinal === true) this.#fail(this.#reason)
     }
   }
@@ -247,7 +256,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       this.#closed()
       this.#host.deref()?.onEnded()
     } else if (!this.isOver) {
-      this.#died(this.#reason ?? new Error(`the writer thread exited with code ${code}`))
+      this.#died(this.#reason ?? codedError('ERR_PINO_PINNED_WRITER_EXIT', 'the worker thread exited', { exitCode: code }))
     }
   }
 
@@ -255,8 +264,8 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   #died (reason: Error): void {
     this.#reason = undefined
     this.#deaths = this.#hasBroughtNothing() ? this.#deaths + 1 : 1
-    if (this.#deaths > this.#settings.maxRestarts) {
-      this.#fail(new Error(`the writer died ${this.#deaths} times without getting a line through; the last time: ${reason.message}`, { cause: reason }))
+    if (this.#deaths > this.#settings.maxRestarts || this.#hasSkippedInVain()) {
+      this.#fail(this.#deaths === 1 ? reason : new Error(`the writer died ${this.#deaths} times without getting a line through; the last time: ${reason.message}`, { cause: reason }))
       return
     }
     this.#restarts++
@@ -271,6 +280,14 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   }
 
   get #rings (): Ring[] { return [this.#ring, ...this.#roster.rings] }
+
+  /** Lines were given up one after another, and none got through between them: it is the target that is bad, not a line. */
+  #hasSkippedInVain (): boolean {
+    const written = this.#rings.reduce((sum, ring) => sum + ring.counts[RingCount.BytesWritten]!, 0)
+    this.#deathsInVain = written === this.#writtenAtDeath ? this.#deathsInVain + 1 : 1
+    this.#writtenAtDeath = written
+    return this.#deathsInVain > this.#settings.maxRestarts * DEATHS_IN_VAIN
+  }
 
   /** Whether the writer that just died got no line through, and that counts against it. */
   #hasBroughtNothing (): boolean {
@@ -314,6 +331,13 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     this.#tellState()
     this.#host.deref()?.onFailed(error)
   }
+}
+
+/** Errors of some classes cross between threads as plain objects, and a target may send anything. */
+function asError (reason: unknown): Error {
+  if (reason instanceof Error) return reason
+  const { message } = (reason ?? {}) as { message?: unknown }
+  return new Error(typeof message === 'string' ? message : show(reason), { cause: reason })
 }
 
 /** A bundler moves files: then the application says where the writer's stands, in the map that pino's bundler plugins keep. */

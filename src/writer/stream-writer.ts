@@ -18,6 +18,9 @@ const FLUSH_EVERY_MS = 250
 /** Space is wanted back when so much of the ring is held. */
 const HELD_RATIO = 1 / 4
 
+/** As thread-stream names itself to targets: the release whose protocol is spoken here. */
+const CONTEXT = Object.freeze({ threadStreamVersion: '4.2.1' })
+
 /** Hands lines to a pino transport, in an event loop, until told to end. */
 export class StreamWriter {
   readonly #thread: WriterThread
@@ -53,7 +56,7 @@ export class StreamWriter {
   async #open (): Promise<void> {
     const { filename } = this.#settings
     const target = await loadTarget(filename)
-    this.#target = await target(this.#thread.data.workerData)
+    this.#target = await target({ $context: CONTEXT, ...this.#thread.data.workerData })
     if (typeof this.#target?.write !== 'function') throw new TypeError(`${filename} did not return a stream`)
     this.#target.on('error', (error) => this.#fail(error))
     this.#target.on('drain', () => {
@@ -153,7 +156,7 @@ export class StreamWriter {
     const outlets = this.#thread.outlets.filter((outlet) => outlet.consumer.held > 0)
     if (outlets.length === 0 || this.#marks !== null) return
     const target = this.#target
-    if (typeof target.flush === 'function') {
+    if (typeof (target.flush ?? target.flushSync) === 'function') {
       const isUrgent = this.#carefulUntil.size > 0 || outlets.some((outlet) => outlet.wantsFlush || outlet.consumer.held > outlet.consumer.ring.capacity * HELD_RATIO)
       if (isUrgent || performance.now() - this.#flushedAt >= FLUSH_EVERY_MS) this.#flush(outlets)
     } else if (this.#looksEmpty) {
@@ -163,8 +166,8 @@ export class StreamWriter {
 
   /** As far as the target shows, it has handed on all that it was given. */
   get #looksEmpty (): boolean {
-    const { writableLength = 0, readableLength = 0 } = this.#target
-    return !this.#isFull && writableLength === 0 && readableLength === 0
+    const { writableLength = 0, readableLength = 0, writableNeedDrain = false } = this.#target
+    return !this.#isFull && !writableNeedDrain && writableLength === 0 && readableLength === 0
   }
 
   #flush (outlets: RingOutlet[]): void {
@@ -230,7 +233,7 @@ export class StreamWriter {
 /** Resolves when a target has flushed, whichever way it says so. */
 function flushOf (target: TargetStream): Promise<void> {
   return new Promise((resolve, reject) => {
-    const flush = target.flush!
+    const flush = target.flush ?? target.flushSync!
     const done = (error?: Error | null): void => { if (error) reject(error); else resolve() }
     const result = flush.length === 0 ? flush.call(target) : flush.call(target, done)
     if (result instanceof Promise) result.then(() => resolve(), reject)

@@ -1,0 +1,50 @@
+/** Options of a stream in ThreadStream's place, from ThreadStream's own to our `Settings`. */
+
+import { isAbsolute, resolve } from 'node:path'
+import { wrongType, wrongValue } from './errors'
+import { object, requireKnown, target } from './option-checks'
+import { readOptions, RING_OPTION_NAMES, type RingOptions, type Settings, type WriterWorkerOptions } from './options'
+import { isOurselves } from './resolve-target'
+
+/** Options of a `RingStream` made by hand: ThreadStream's, and those of the ring. */
+export interface RingStreamOptions extends RingOptions {
+  /** The target: a path or a `file:` URL. */
+  filename: string | URL
+  /** What the target's function gets. */
+  workerData?: any
+  workerOpts?: WriterWorkerOptions
+  /** Bytes waiting from which `write` returns false and 'drain' follows, at least 4; without effect with `sync`. Default: half the ring. */
+  bufferSize?: number
+  sync?: boolean
+}
+
+/** What a stream in ThreadStream's place is told beside ThreadStream's options. */
+export interface InThreadStreamsPlace {
+  /** Options of the ring that apply where the user wrote none. */
+  byDefault?: Partial<RingOptions>
+  /** The files from which targets named in the options of `pino-pinned` are resolved. */
+  callers?: string[]
+}
+
+/**
+ * Checks the options of a `RingStream` made by hand, in ThreadStream's place. If the target is this package itself, its
+ * options are those of the stream: the ring needs no other thread in front of it.
+ *
+ * @throws {TypeError|RangeError} as `readOptions`
+ */
+export function readThreadStreamOptions (options: unknown, { byDefault = {}, callers = [] }: InThreadStreamsPlace = {}): Settings {
+  const given = object(options, 'options', '')
+  requireKnown(given, ['filename', 'workerData', 'workerOpts', 'bufferSize', 'sync', ...RING_OPTION_NAMES])
+  const { filename, workerData, workerOpts, bufferSize, ...rest } = given
+  if (filename === undefined) throw wrongType({ option: 'filename', value: filename, allowed: 'a path or a file: URL' })
+  if (bufferSize !== undefined && !(typeof bufferSize === 'number' && bufferSize >= 4)) {
+    throw wrongValue({ option: 'bufferSize', value: bufferSize, allowed: 'a number (bufferSize must at least fit a 4-byte utf-8 char)' })
+  }
+  const context = { callers, way: 'register' } as const
+  const outer = { ...byDefault, ...rest, worker: workerOpts }
+  const named = target(filename, 'filename')
+  const where = named.startsWith('file://') || isAbsolute(named) ? named : resolve(named)
+  const inner = typeof workerData === 'object' && workerData !== null ? { ...workerData } : undefined
+  const sink = isOurselves(where) ? inner : { target: where, options: inner }
+  return Object.freeze({ ...readOptions({ ...outer, ...sink }, context), bufferSize })
+}
