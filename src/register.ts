@@ -29,7 +29,7 @@ if (!isTransportWorker()) {
 /** A worker inherits `--import`. In pino's and in our own there is a transport already. */
 function isTransportWorker (): boolean {
   if (isMainThread || typeof workerData !== 'object' || workerData === null) return false
-  const isOurs = 'block' in workerData && 'rings' in workerData && 'sink' in workerData
+  const isOurs = 'block' in workerData && 'generation' in workerData && 'sink' in workerData
   const isThreadStreams = 'stateBuf' in workerData && 'dataBuf' in workerData && 'filename' in workerData
   return isOurs || isThreadStreams
 }
