@@ -2,6 +2,9 @@ import { DATA_START, Ending, Flag, HEADER_BYTES, Kind, recordBytes, RingCount, R
 
 const NEWLINE = 10
 
+/** `BatchBase` of a batch that is a newline behind the record at `position`. Records start at multiples of 8. */
+function newlineBase (position: number): number { return position + 1 }
+
 /** Turns the counts of a `dropped` record (see `DROPPED_PAYLOAD_BYTES`) into a line of the log, or null for none. */
 export type FormatNotice = (counts: Float64Array) => string | null
 
@@ -56,7 +59,10 @@ export class Consumer implements Mark {
     this.bytes = ring.counts[RingCount.BytesWritten]!
     this.skipped = ring.counts[RingCount.LinesSkipped]!
     this.outputEnds = ring.words[RingWord.OutputEnds]!
-    if (Atomics.load(ring.words, RingWord.BatchBase) === this.#released) this.#batchTaken = Atomics.load(ring.words, RingWord.BatchTaken)
+    const base = Atomics.load(ring.words, RingWord.BatchBase)
+    if (base === this.#released) this.#batchTaken = Atomics.load(ring.words, RingWord.BatchTaken)
+    // The sink has the newline that ends this ring's text; the writer that put it there did not get to say so.
+    else if (base === newlineBase(this.#released) && Atomics.load(ring.words, RingWord.BatchTaken) > 0) this.#newlineTaken()
   }
 
   /** Bytes published and not yet gathered. */
@@ -79,6 +85,15 @@ export class Consumer implements Mark {
     // Looks at the ring after the word: what was published before the word was set must be seen.
     return (this.outputEnds & Ending.InsideLine) !== 0 && Atomics.load(this.#words, RingWord.ProducerDone) === 1 && this.available === 0
   }
+
+  /** Whether the output ends inside a line of which more parts may come. */
+  get isInsideLine (): boolean { return (this.outputEnds & Ending.InsideLine) !== 0 }
+
+  /** Whether the output ends in text without a newline. */
+  get isInsideText (): boolean { return (this.outputEnds & Ending.InsideText) !== 0 }
+
+  /** Whether a writer before this one died with a part of a batch taken: that batch must come before any other ring's. */
+  get isUnderWay (): boolean { return this.#batchTaken > 0 }
 
   /** Position after the last record that `available` saw. */
   get published (): number { return this.#published }
@@ -124,15 +139,51 @@ export class Consumer implements Mark {
   }
 
   #begin (start: number, to: number): void {
-    const words = this.#words
     this.#batchBytes = to - this.ring.gatherStart
     this.bytes += this.#batchBytes
-    if (Atomics.load(words, RingWord.BatchBase) !== start) {
+    this.#setBase(start)
+  }
+
+  #setBase (base: number): void {
+    const words = this.#words
+    if (Atomics.load(words, RingWord.BatchBase) !== base) {
       // In this order: a successor that finds the new base must not find the old count.
       this.#batchTaken = 0
       Atomics.store(words, RingWord.BatchTaken, 0)
-      Atomics.store(words, RingWord.BatchBase, start)
+      Atomics.store(words, RingWord.BatchBase, base)
     }
+  }
+
+  /**
+   * Gathers a newline that ends the text of this ring, because another ring's output is to follow. A line under way is
+   * given up: counted, and its rest goes nowhere.
+   *
+   * @returns false if the output is at the start of a line
+   */
+  gatherNewline (): boolean {
+    if (!this.isInsideText) {
+      if (this.isInsideLine) this.#giveLineUp()
+      return false
+    }
+    if (this.isInsideLine) this.#giveLineUp()
+    this.outputEnds &= ~Ending.InsideText
+    this.#bytes[this.ring.gatherStart] = NEWLINE
+    this.#batchBytes = 1
+    this.bytes++
+    this.#setBase(newlineBase(this.position))
+    return true
+  }
+
+  #giveLineUp (): void {
+    this.skipped++
+    this.outputEnds = Ending.InsideGivenUp | (this.outputEnds & Ending.InsideText)
+  }
+
+  #newlineTaken (): void {
+    if (this.isInsideLine) this.#giveLineUp()
+    this.outputEnds &= ~Ending.InsideText
+    this.bytes++
+    this.release()
   }
 
   /**
@@ -145,8 +196,8 @@ export class Consumer implements Mark {
     if (!isStored) Atomics.store(this.#words, RingWord.BatchTaken, this.#batchTaken)
   }
 
-  /** Whether the sink has taken a part of a line and not its end. */
-  get isInsideLine (): boolean {
+  /** Whether the sink has taken a part of a line of the batch and not its end. */
+  get isTakenInsideLine (): boolean {
     return this.#batchTaken > 0 && this.#bytes[this.batchStart - 1] !== NEWLINE
   }
 
@@ -205,6 +256,7 @@ export class Consumer implements Mark {
         if (to + size + 1 > this.ring.gatherEnd) return -1
         // A first part inside an unfinished line: its producer gave up half way.
         if ((flags & Flag.First) !== 0) to = this.#closeLine(to)
+        else if ((this.outputEnds & Ending.InsideGivenUp) !== 0) return this.#leaveOut(flags, to)
         this.#bytes.copyWithin(to, payload, payload + size)
         const isWhole = (flags & Flag.Last) !== 0
         if (isWhole) this.lines++
@@ -224,8 +276,15 @@ export class Consumer implements Mark {
     }
   }
 
+  /** A part of a line that was given up. */
+  #leaveOut (flags: number, to: number): number {
+    if ((flags & Flag.Last) !== 0) this.outputEnds = Ending.AtLineStart
+    return to
+  }
+
   /** Ends a line that will never be finished, and counts it. */
   #closeLine (to: number): number {
+    this.outputEnds &= ~Ending.InsideGivenUp
     if ((this.outputEnds & Ending.InsideLine) === 0) return to
     this.skipped++
     if ((this.outputEnds & Ending.InsideText) !== 0) this.#bytes[to++] = NEWLINE

@@ -76,7 +76,9 @@ export const enum Ending {
   /** The last byte is not a newline. */
   InsideText = 1,
   /** The last record was not the last of its line. */
-  InsideLine = 2
+  InsideLine = 2,
+  /** That line was closed early: the rest of it goes nowhere. */
+  InsideGivenUp = 4
 }
 
 /** i32 words of the writer block. */

@@ -3,7 +3,9 @@ import { Ending } from '../ring/layout'
 import type { FdSink as FdSinkSettings } from '../options'
 import { FdSink, type SystemError } from './fd-sink'
 import { nameOf, pausesOf, remedyOfOpen, remedyOfWrite } from './sink-errors'
+import type { RingOutlet } from './rings'
 import type { WriterThread } from './thread'
+import { Turns } from './turns'
 
 /** Each pause is this much longer than the one before. */
 const PAUSE_GROWTH = 1.5
@@ -17,8 +19,11 @@ export class FdWriter {
   #pauseMs = 0
   #stalledBy = ''
 
+  readonly #turns: Turns
+
   constructor (thread: WriterThread, settings: FdSinkSettings) {
     this.#thread = thread
+    this.#turns = new Turns(thread.outlets, ({ consumer }) => this.#deliver(consumer))
     this.#sink = new FdSink(settings, thread.isSuccessor)
     this.#fsync = settings.fsync
   }
@@ -29,12 +34,15 @@ export class FdWriter {
     try {
       this.#open()
       thread.ready()
+      // What a writer before this one left half written comes first.
+      for (const outlet of thread.outlets) if (outlet.consumer.isUnderWay) this.#take(outlet)
       while (!thread.isEnding || !thread.isDrained) {
         thread.takeRings()
         if (thread.wantsReopen && !this.#isInsideLine) this.#reopen()
         if (this.#drain()) thread.waiter.worked()
         else thread.waiter.idle(thread.hasNothingToDo)
       }
+      this.#turns.end()
       this.#sink.close()
       thread.ended()
     } catch (error) {
@@ -49,14 +57,18 @@ export class FdWriter {
   #drain (): boolean {
     let didWork = false
     for (const outlet of this.#thread.outlets) {
-      if (outlet.consumer.gather()) {
-        this.#deliver(outlet.consumer)
-        didWork = true
-      }
+      if (this.#turns.mayFollow(outlet) && this.#take(outlet)) didWork = true
       outlet.answerFlush()
     }
     this.#thread.giveBackRings()
     return didWork
+  }
+
+  #take (outlet: RingOutlet): boolean {
+    if (!outlet.consumer.gather()) return false
+    this.#turns.had(outlet)
+    this.#deliver(outlet.consumer)
+    return true
   }
 
   #deliver (consumer: Consumer): void {
@@ -108,7 +120,7 @@ export class FdWriter {
         this.#pause(code, errno)
         // What the pipe holds waits there for the next reader, as long as we keep it open. But it must not begin in the
         // middle of a line, and a pipe on no path any more will get no reader.
-        if (consumer.isInsideLine || this.#sink.isUnlinked) this.#openForLine(consumer)
+        if (consumer.isTakenInsideLine || this.#sink.isUnlinked) this.#openForLine(consumer)
         return
       case 'reopen':
         this.#pause(code, errno)

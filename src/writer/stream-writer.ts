@@ -4,6 +4,7 @@ import type { TargetSink } from '../options'
 import { RingWord } from '../ring/layout'
 import { loadTarget, type TargetStream } from './load-target'
 import type { RingOutlet } from './rings'
+import { Turns } from './turns'
 import { remedyOfTarget } from './sink-errors'
 import { asError, type WriterThread } from './thread'
 
@@ -41,8 +42,11 @@ export class StreamWriter {
   /** Lines published before this were fed to a target that died: feed them one by one. */
   readonly #carefulUntil = new Map<RingOutlet, number>()
 
+  readonly #turns: Turns
+
   constructor (thread: WriterThread, settings: Omit<TargetSink, 'options'>) {
     this.#thread = thread
+    this.#turns = new Turns(thread.outlets, (outlet) => this.#feedNewline(outlet))
     this.#settings = settings
   }
 
@@ -99,7 +103,7 @@ export class StreamWriter {
     if (thread.wantsReopen) thread.reopened(thread.reopenWanted)
     let didWork = false
     for (const outlet of thread.outlets) {
-      if (!this.#isFull && this.#feed(outlet)) didWork = true
+      if (!this.#isFull && this.#turns.mayFollow(outlet) && this.#feed(outlet)) didWork = true
     }
     this.#confirm()
     for (const outlet of thread.outlets) outlet.answerFlush()
@@ -139,10 +143,20 @@ export class StreamWriter {
     // Alone means that the one before is confirmed: whatever happens now is this line's doing.
     if (isAlone && consumer.held > 0) return false
     if (!consumer.gather(isAlone ? 1 : Infinity)) return false
+    this.#turns.had(outlet)
     consumer.ring.words[RingWord.FedAlone] = isAlone ? 1 : 0
-    const text = this.#decode(outlet, consumer)
-    if (text.length > 0 && this.#target.write(text) === false) this.#isFull = true
+    this.#write(this.#decode(outlet, consumer))
     return true
+  }
+
+  #feedNewline (outlet: RingOutlet): void {
+    this.#write(this.#decode(outlet, outlet.consumer))
+    // It holds no space that a later release would give back.
+    if (outlet.consumer.held === 0) outlet.consumer.release()
+  }
+
+  #write (text: string): void {
+    if (text.length > 0 && this.#target.write(text) === false) this.#isFull = true
   }
 
   #decode (outlet: RingOutlet, consumer: Consumer): string {
@@ -197,6 +211,7 @@ export class StreamWriter {
 
   #end (): void {
     this.#isEnding = true
+    this.#turns.end()
     for (const decoder of this.#decoders.values()) {
       const rest = decoder.end()
       if (rest.length > 0) this.#target.write(rest)

@@ -52,7 +52,7 @@ export async function runThreads (source: string, options: Parameters<typeof run
 function readLog (text: string): Pick<Outcome, 'logged' | 'noticed' | 'text'> {
   const logged = new Map<string, number[]>()
   let noticed = 0
-  for (const line of text.split('\n').slice(0, -1)) {
+  for (const line of text.split('\n').filter((line) => line.startsWith('{'))) {
     const { who, i, dropped } = JSON.parse(line)
     if (dropped !== undefined) noticed += dropped
     else if (logged.has(who)) logged.get(who)!.push(i)

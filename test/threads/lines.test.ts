@@ -1,0 +1,58 @@
+import { numbers, runThreads } from './support'
+
+describe('lines of several threads', () => {
+  test('are never mixed within a line: long ones that stream through a small ring, and text without a newline', async () => {
+    const { text } = await runThreads(`
+      if (isMainThread) {
+        const stream = transport({ destination: file, capacity: '64kb', onFull: 'block' })
+        const workers = ['a', 'b', 'c', 'd'].map((letter) => new Worker(__filename, { workerData: { handle: stream.handle(), letter } }))
+        Promise.all(workers.map((worker) => once(worker, 'exit'))).then(() => finished(stream))
+      } else {
+        const { letter, handle } = workerData
+        const stream = attach(handle)
+        for (let i = 0; i < 20; i++) {
+          stream.write('"' + letter.repeat(i % 2 === 0 ? 300000 : 50) + '"' + '\\n')
+          stream.write('"' + letter + '"') // ended by the writer, when another thread's line follows
+        }
+      }`)
+    const count = (line: string): number => text.split(line).length - 1
+    for (const letter of 'abcd') {
+      expect(count(`"${letter.repeat(300_000)}"`)).toBe(10)
+      expect(count(`"${letter.repeat(50)}"`)).toBe(10)
+      expect(count(`"${letter}"`)).toBe(20)
+    }
+    // A line is of one letter alone.
+    expect(text.split('\n').filter((line) => new Set(line.replaceAll('"', '')).size > 1)).toHaveLength(0)
+  })
+
+  test('come out of turn for no one: a flooding thread does not keep a quiet one from the sink', async () => {
+    const { printed, logged } = await runThreads(`
+      if (isMainThread) {
+        const stream = transport({ destination: file, capacity: '64kb' })
+        const handle = stream.handle()
+        const stop = words(1)
+        const flood = new Worker(__filename, { workerData: { handle, stop, role: 'flood' } })
+        flood.once('message', () => {
+          const quiet = new Worker(__filename, { workerData: { handle, role: 'quiet' } })
+          quiet.once('exit', () => { Atomics.store(stop, 0, 1) })
+        })
+        flood.once('exit', () => finished(stream).then(() => print(stream.stats())))
+      } else {
+        const stream = attach(workerData.handle)
+        if (workerData.role === 'flood') {
+          for (let i = 0; Atomics.load(workerData.stop, 0) === 0; i++) {
+            logLines(stream, 'flood', i, i + 1, 'x'.repeat(200))
+            if (i === 1000) parentPort.postMessage('flooding')
+          }
+        } else {
+          // Each line is on its way to the file before the next: the other thread's full ring must not matter.
+          for (let i = 0; i < 50; i++) {
+            logLines(stream, 'quiet', i, i + 1)
+            if (!stream.flushSync(20000)) throw new Error('line ' + i + ' did not get through')
+          }
+        }
+      }`)
+    expect(logged.get('quiet')).toEqual(numbers(0, 50))
+    expect(printed[0].linesAccepted).toBe(printed[0].linesWritten)
+  })
+})
