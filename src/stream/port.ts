@@ -1,6 +1,6 @@
 import { addon } from '../affinity/addon'
 import { levelOfText, slotOfLevel } from '../levels'
-import { Flag, RingWord, type Ring } from '../ring/layout'
+import { Flag, RingCount, RingWord, type Ring } from '../ring/layout'
 import { type Line, Producer } from '../ring/producer'
 import { totalsOf } from './counts'
 
@@ -153,9 +153,9 @@ export class Port {
     return true
   }
 
-  /** A number that changes whenever the sink takes something. */
+  /** A number that changes whenever the sink takes something; a line that is given up is not taken. */
   get progress (): number {
-    return Atomics.load(this.#words, RingWord.Released) + Atomics.load(this.#words, RingWord.BatchTaken) + this.#keeper.othersProgress
+    return this.ring.counts[RingCount.BytesWritten]! + Atomics.load(this.#words, RingWord.BatchTaken) + this.#keeper.othersProgress
   }
 
   /** How long to wait without progress: longer while the writer is not up yet. */

@@ -6,6 +6,8 @@
  * the package signal-exit does it. `beforeExit` too: its listeners, test runners for one, take it for the end.
  */
 
+import { runInThisContext } from 'node:vm'
+
 export interface Leaver {
   /** The `exit` handlers are about to run: they may still log, also behind whoever ends the stream. */
   leave (): void
@@ -22,7 +24,8 @@ let isHooked = false
 let isLeaving = false
 
 export function addLeaver (leaver: Leaver): void {
-  if (!isHooked) hook(process as unknown as HookedProcess)
+  // The process itself: a test runner such as jest gives each file a copy of it, on which nobody emits 'exit'.
+  if (!isHooked) hook(runInThisContext('process') as HookedProcess)
   isHooked = true
   leavers.add(leaver)
   if (isLeaving) leaver.leave()
