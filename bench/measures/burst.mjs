@@ -1,0 +1,66 @@
+// A million lines without a turn of the event loop.
+import { statSync } from 'node:fs'
+import { peakRss } from '../clock.mjs'
+import { muster } from '../fleet.mjs'
+import { summary } from '../statistics.mjs'
+import { available } from '../subjects.mjs'
+
+const NAMES = ['noop', 'pinned', 'js', 'spin', 'dropIn', 'transport', 'destinationSync', 'destinationAsync']
+const LINES = 1_000_000
+const WARM_UP = 20_000
+
+export const title = 'Burst of 1,000,000 lines'
+
+export const actions = {
+  async burst (subject, { file }) {
+    for (let i = 0; i < WARM_UP; i++) subject.log()
+    await new Promise((resolve) => subject.flush(resolve))
+    const size = () => { try { return statSync(file).size } catch { return 0 } }
+    const before = { size: size(), rss: peakRss(), dropped: subject.stats?.().linesDropped ?? 0 }
+    const started = performance.now()
+    for (let i = 0; i < LINES; i++) subject.log()
+    const ms = performance.now() - started
+    const sizeAtEnd = size() - before.size
+    const rss = peakRss() - before.rss
+    const dropped = (subject.stats?.().linesDropped ?? 0) - before.dropped
+    await new Promise((resolve) => subject.flush(resolve))
+    return { ms, rss, dropped, onDisk: 100 * sizeAtEnd / (size() - before.size) || 0 }
+  }
+}
+
+export async function run (context) {
+  const rounds = context.isQuick ? 1 : 4
+  const names = available(NAMES)
+  context.expect(rounds * names.length)
+  const kept = new Map(names.map((name) => [name, []]))
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) {
+      const [member] = await muster([name], 'burst', context)
+      kept.get(name).push(await member.ask('burst', { file: member.file }))
+      await member.end()
+      context.tick()
+    }
+  }
+  const of = (name, what) => summary(kept.get(name).map((each) => each[what]))
+  const noopRss = of('noop', 'rss').median
+  const rows = names.map((name) => ({
+    name,
+    ms: of(name, 'ms'),
+    onDisk: name === 'noop' ? null : of(name, 'onDisk'),
+    rss: (of(name, 'rss').median - noopRss) / 1e6,
+    droppedLines: of(name, 'dropped')
+  }))
+  const targets = ['pinned', 'js'].flatMap((name) => [
+    { what: `burst, lines dropped (${name})`, value: of(name, 'dropped'), most: 0 },
+    { what: `burst, % on disk at its end (${name})`, value: of(name, 'onDisk'), least: 95 },
+    { what: `burst, RSS growth beyond no-op's, MB (${name})`, value: rows.find((row) => row.name === name).rss, most: 4 }
+  ])
+  return {
+    sections: [{
+      title: 'Time, losses, memory',
+      columns: { ms: 'ms', onDisk: '% on disk when the loop ends', rss: 'peak RSS beyond no-op, MB', droppedLines: 'dropped' },
+      rows
+    }],
+    targets
+  }
+}

@@ -1,0 +1,53 @@
+// A process that has logged a little: what it holds, and how long it took to come up.
+import { readFileSync } from 'node:fs'
+import { nowNs, sleep } from '../clock.mjs'
+import { Member } from '../fleet.mjs'
+import { minus, ratio, summary } from '../statistics.mjs'
+import { available } from '../subjects.mjs'
+
+const NAMES = ['noop', 'pinned', 'js', 'target', 'dropIn', 'transport', 'destinationSync', 'winston', 'bunyan', 'logtape']
+const DEFAULT_RING_MB = 8 * 1.048576
+
+export const title = 'Memory and start-up'
+
+export const actions = {
+  /** @returns MB resident, after a collection had its chance */
+  async some (subject) {
+    for (let i = 0; i < 1000; i++) subject.log()
+    await sleep(700)
+    return process.memoryUsage.rss() / 1e6
+  }
+}
+
+const sizeOf = (file) => { try { return readFileSync(file).length } catch { return 0 } }
+
+export async function run (context) {
+  const rounds = context.isQuick ? 3 : 6
+  const names = available(NAMES)
+  context.expect(rounds * names.length)
+  const kept = new Map(names.map((name) => [name, []]))
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) {
+      const member = new Member(name, 'memory')
+      const { madeMs } = await member.ready
+      const asked = nowNs()
+      const answer = member.ask('some')
+      while (name !== 'noop' && sizeOf(member.file) === 0 && nowNs() - asked < 5e9) await sleep(1)
+      const firstMs = (nowNs() - asked) / 1e6
+      kept.get(name).push({ rss: await answer, madeMs, firstMs })
+      await member.end()
+      context.tick()
+    }
+  }
+  const of = (name, what) => kept.get(name).map((each) => each[what])
+  const above = (name, ring = 0) => minus(of(name, 'rss'), of('noop', 'rss')).map((mb) => mb - ring)
+  const rows = names.map((name) => ({ name, rss: summary(of(name, 'rss')), above: summary(above(name)), madeMs: summary(of(name, 'madeMs')), firstMs: name === 'noop' ? null : summary(of(name, 'firstMs')) }))
+  return {
+    sections: [{
+      title: 'RSS after 1,000 lines, and start-up',
+      columns: { rss: 'RSS, MB', above: 'above no-op, MB', madeMs: 'making it, ms (with loading)', firstMs: 'first line in the file after, ms' },
+      rows
+    }],
+    targets: [{ what: "RSS above no-op, less the ring ÷ pino.transport's", value: ratio(above('pinned', DEFAULT_RING_MB), above('transport')), most: 1.0 }]
+  }
+}

@@ -1,0 +1,55 @@
+// The worst calls of a busy thread while others want its core.
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { actions as latency } from './latency.mjs'
+import { interleave, muster } from '../fleet.mjs'
+import { quantile } from '../statistics.mjs'
+import hdr from 'hdr-histogram-js'
+
+const require = createRequire(import.meta.url)
+const RATE = 10_000
+
+export const title = 'Pinning, with a noisy neighbour'
+
+export const actions = {
+  paced: latency.paced,
+  async pinHere (subject, { core }) { require('../../dist/affinity/index.js').pinThread(core) }
+}
+
+export async function run (context) {
+  const { allowedCores } = require('../../dist/affinity/index.js')
+  const cores = allowedCores()
+  if (cores.length < 2 || process.platform !== 'linux') {
+    context.remark('pinning is left out: it takes Linux and two cores')
+    return { sections: [] }
+  }
+  const [hot] = cores
+  const last = cores.at(-1)
+  const ways = [
+    { title: 'writer unpinned', more: {} },
+    { title: 'writer pinned away', more: { core: last } },
+    { title: 'writer pinned away, hot thread pinned too', more: { core: last }, pinHot: true }
+  ]
+  const rounds = context.isQuick ? 2 : 6
+  context.expect(rounds * ways.length)
+  const rows = []
+  const members = []
+  for (const { title, more, pinHot = false } of ways) {
+    const [member] = await muster(['pinned'], 'pinning', context, { more })
+    if (pinHot) await member.ask('pinHere', { core: hot })
+    member.stop()
+    members.push(Object.assign(member, { name: title }))
+  }
+  const noise = spawn('taskset', ['-c', cores.slice(1).join(','), process.execPath, '-e', 'for (;;);'], { stdio: 'ignore' })
+  try {
+    const kept = await interleave(members, rounds, context, (member) => member.ask('paced', { rate: RATE, ms: context.isQuick ? 300 : 1000 }))
+    for (const [name, results] of kept) {
+      const of = (percentile) => quantile(results.map(({ sinceDue }) => hdr.decodeFromCompressedBase64(sinceDue).getValueAtPercentile(percentile)), 0.5)
+      rows.push({ name, p50: of(50), p999: of(99.9), max: of(100), dropped: results.at(-1).dropped })
+    }
+  } finally {
+    noise.kill('SIGKILL')
+    for (const member of members) await member.end()
+  }
+  return { sections: [{ title: `${RATE.toLocaleString('en')} lines/s, every core but the first kept busy by another process`, columns: { p50: 'p50, ns', p999: 'p99.9, ns', max: 'max, ns' }, rows }] }
+}

@@ -1,0 +1,78 @@
+// Into a pipe that is read, and then no longer.
+import { execFileSync } from 'node:child_process'
+import { constants, openSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import { peakRss, turn } from '../clock.mjs'
+import { directory, Member } from '../fleet.mjs'
+import { quantile, ratio, summary } from '../statistics.mjs'
+import { available } from '../subjects.mjs'
+
+const NAMES = ['noop', 'pinned', 'js', 'dropIn', 'transport']
+const PER_TURN = 500
+
+export const title = 'Stalled sink'
+
+export const actions = {
+  async calls (subject, { lines }) {
+    const rss = peakRss()
+    const ns = new Float64Array(lines)
+    for (let i = 0; i < lines; i++) {
+      const called = performance.now()
+      subject.log()
+      ns[i] = (performance.now() - called) * 1e6
+      if (i % PER_TURN === 0) await turn()
+    }
+    return { p50: quantile(ns, 0.5), p999: quantile(ns, 0.999), rss: (peakRss() - rss) / 1e6, dropped: subject.stats?.()?.linesDropped ?? 0 }
+  }
+}
+
+export async function run (context) {
+  if (process.platform === 'win32') return { sections: [] }
+  const rounds = context.isQuick ? 3 : 5
+  const names = available(NAMES)
+  context.expect(rounds * names.length)
+  const kept = new Map(names.map((name) => [name, []]))
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) {
+      kept.get(name).push(await stall(name, `${name}-${round}`, context.isQuick ? 200_000 : 1_000_000))
+      context.tick()
+    }
+  }
+  const of = (name, when, what) => kept.get(name).map((each) => each[when][what])
+  const rows = names.map((name) => ({
+    name,
+    before: summary(of(name, 'before', 'p999')),
+    during: summary(of(name, 'during', 'p999')),
+    ratio: ratio(of(name, 'during', 'p999'), of(name, 'before', 'p999')),
+    rss: summary(of(name, 'during', 'rss')),
+    droppedLines: quantile(of(name, 'during', 'dropped'), 0.5)
+  }))
+  return {
+    sections: [{
+      title: 'A pipe that nobody reads any more',
+      columns: { before: 'p99.9 before, ns', during: 'p99.9 during, ns', ratio: 'during ÷ before', rss: 'RSS growth, MB', droppedLines: 'dropped' },
+      rows
+    }],
+    targets: ['pinned', 'js'].map((name) => ({ what: `stalled sink, p99.9 ÷ before (${name})`, value: rows.find((row) => row.name === name).ratio, most: 1.1 }))
+  }
+}
+
+async function stall (name, id, lines) {
+  const pipe = join(directory, `pipe-${id}`)
+  execFileSync('mkfifo', [pipe])
+  const reader = new Socket({ fd: openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK), readable: true, writable: false })
+  reader.resume()
+  const member = new Member(name, 'stalled', { file: pipe })
+  try {
+    await member.ready
+    await member.ask('calls', { lines: 50_000 })
+    const before = await member.ask('calls', { lines: lines / 4 })
+    reader.pause()
+    await member.ask('calls', { lines: 100_000 }) // fills what there is to fill
+    return { before, during: await member.ask('calls', { lines }) }
+  } finally {
+    await member.end()
+    reader.destroy()
+  }
+}

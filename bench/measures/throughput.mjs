@@ -1,0 +1,43 @@
+// Lossless: lines a second from the first call until everything is in the file.
+import { turn } from '../clock.mjs'
+import { interleave, muster } from '../fleet.mjs'
+import { ratio, summary } from '../statistics.mjs'
+import { available } from '../subjects.mjs'
+
+const NAMES = ['pinned', 'js', 'target', 'dropIn', 'transport', 'destinationSync', 'destinationAsync']
+const PER_TURN = 500
+const OURS = ['pinned', 'js', 'target']
+
+export const title = 'Lossless throughput'
+
+export const actions = {
+  async drain (subject, { lines }) {
+    const started = performance.now()
+    for (let done = 0; done < lines; done += PER_TURN) {
+      for (let i = 0; i < PER_TURN; i++) subject.log()
+      await turn()
+    }
+    await new Promise((resolve) => subject.flush(resolve))
+    return { perSecond: lines / (performance.now() - started) * 1000, dropped: subject.stats?.().linesDropped ?? 0 }
+  }
+}
+
+export async function run (context) {
+  const rounds = context.isQuick ? 3 : 8
+  const members = await muster(available(NAMES), 'throughput', context, (name) => OURS.includes(name) ? { more: { onFull: 'block' } } : {})
+  context.expect((rounds + 1) * members.length)
+  const ask = (member) => member.ask('drain', { lines: context.isQuick ? 50_000 : 200_000 })
+  await interleave(members, 1, context, ask)
+  const kept = await interleave(members, rounds, context, ask)
+  for (const member of members) await member.end()
+  const of = (name) => kept.get(name).map(({ perSecond }) => perSecond)
+  const rows = members.map(({ name }) => ({ name, perSecond: summary(of(name)), ratio: ratio(of(name), of('transport')), dropped: kept.get(name).at(-1).dropped }))
+  return {
+    sections: [{ title: 'Until drained', columns: { perSecond: 'lines/s', ratio: '÷ pino.transport' }, rows }],
+    bars: [{ title: 'Lossless throughput ÷ pino.transport', unit: 'ratio', rows: rows.map(({ name, ratio }) => ({ name, ...ratio })) }],
+    targets: [
+      { what: "lossless throughput ÷ pino.transport's", value: ratio(of('pinned'), of('transport')), least: 1.4 },
+      { what: 'the same without the addon', value: ratio(of('js'), of('transport')), least: 1.25 }
+    ]
+  }
+}
