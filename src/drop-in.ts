@@ -2,7 +2,9 @@ import { StringDecoder } from 'node:string_decoder'
 import { parentPort } from 'node:worker_threads'
 import { readOptions, type Settings } from './options'
 import { dropInCallers } from './resolve-target'
-import { type DropCounts, RingStream } from './stream/ring-stream'
+import { connectTo } from './stream/connect-guest'
+import { type Connect, type DropCounts, RingStream } from './stream/ring-stream'
+import { findHandle } from './stream/share'
 
 /**
  * pino's transport thread can afford to wait for room before it drops a line: the application does not wait for it. A
@@ -15,7 +17,7 @@ class DropInStream extends RingStream {
   readonly #decoder = new StringDecoder('utf8')
   #rest = ''
 
-  override patienceMs (settings: Settings): number {
+  override patienceMs (settings: Pick<Settings, 'onFull'>): number {
     return settings.onFull === 'block' ? Infinity : PATIENCE_MS
   }
 
@@ -55,9 +57,13 @@ function send (name: string, args: unknown[]): void {
 }
 
 /** What pino calls in its transport thread. */
-export function dropInTarget (options: unknown): RingStream {
-  const callers = dropInCallers()
-  const stream = new DropInStream(readOptions(options, { callers, way: 'drop-in' }))
+export function dropInTarget (options: unknown): RingStream | Promise<RingStream> {
+  const settings = readOptions(options, { callers: dropInCallers(), way: 'drop-in' })
+  return settings.share ? findHandle(settings).then((handle) => makeStream(handle === undefined ? settings : connectTo(handle))) : makeStream(settings)
+}
+
+function makeStream (way: Settings | Connect): RingStream {
+  const stream = new DropInStream(way)
   stream.on('drop', (counts: DropCounts) => {
     send('drop', [counts])
     send('stats', [stream.stats()])

@@ -11,7 +11,7 @@ import { addTotals, type DroppedByLevel, highWaterOf, type Totals, totalsOf } fr
 import type { Handle } from './handle'
 import { type Port, progressWatch } from './port'
 import { threadName } from './producer-thread'
-import { startWriter } from './start-writer'
+import { connectOwn } from './share'
 import type { SupervisorHost } from './supervisor'
 import { Watcher } from './watcher'
 import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
@@ -129,7 +129,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     super()
     const connect: Connect = typeof options === 'function'
       ? options
-      : () => startWriter(this, 'sink' in options ? options : readThreadStreamOptions(options))
+      : () => connectOwn(this, 'sink' in options ? options : readThreadStreamOptions(options))
     const { port, writer, exitTimeout, bufferSize, handle } = connect(this)
     this.#port = port
     this.#producer = port.producer
@@ -142,6 +142,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     if (this.#drainAt < half) this.write = this.#writeCarefully
     // As a ThreadStream, which holds the process until somebody says otherwise.
     if ('filename' in options) this.ref()
+    if (writer.isOver) this.onWriterState() // another thread's, ended already
     this.on('newListener', (event: string | symbol) => {
       if (event === 'ready' && !this.#isReady) this.#watcher.watch(() => this.#isNowReady())
     })
@@ -153,7 +154,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   }
 
   /** @internal How long a line waits for room before it is dropped. */
-  patienceMs (settings: Settings): number {
+  patienceMs (settings: Pick<Settings, 'onFull'>): number {
     return settings.onFull === 'block' ? Infinity : 0
   }
 

@@ -1,0 +1,96 @@
+/**
+ * One writer for all threads that ask for the same (option `share`).
+ *
+ * A handle stands in the environment data of the thread that made the writer, and workers started afterwards inherit it.
+ * pino's own transport threads, which do not inherit from each other, ask on a channel besides.
+ */
+
+import { createHash } from 'node:crypto'
+import { setTimeout } from 'node:timers'
+import { inspect } from 'node:util'
+import { BroadcastChannel, getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads'
+import type { Settings } from '../options'
+import { WriterState, WriterWord } from '../ring/layout'
+import { connectTo } from './connect-guest'
+import type { Handle } from './handle'
+import type { Connection, RingStream } from './ring-stream'
+import { startWriter } from './start-writer'
+
+/** An owner answers as soon as its event loop turns. */
+const ANSWER_MS = 100
+/** A thread that asked earlier makes the writer; if it does not, it died. */
+const MAKER_MS = 10_000
+
+/** What is said on the channel of a key: who asks, or the answer. */
+type Word = { asks: number } | { handle: Handle }
+
+/** The same for all settings that are the same, in all threads of the process and no other. */
+export function shareKey (settings: Settings): string {
+  const text = inspect(settings, { sorted: true, depth: Infinity, maxArrayLength: null, maxStringLength: null, customInspect: false, breakLength: Infinity })
+  return `pino-pinned/${process.pid}/shared/${createHash('sha256').update(text).digest('base64url')}`
+}
+
+/** Gives a stream a writer of its own, or with `share` that of a thread before it. */
+export function connectOwn (stream: RingStream, settings: Settings): Connection {
+  if (!settings.share) return startWriter(stream, settings)
+  const key = shareKey(settings)
+  const found = inheritedHandle(key)
+  if (found !== undefined) return connectTo(found)(stream)
+  const connection = startWriter(stream, settings)
+  offer(stream, key, connection.handle())
+  return connection
+}
+
+/** The handle of a writer for these settings, if there is one in the process. Another thread may be making it just now. */
+export async function findHandle (settings: Settings): Promise<Handle | undefined> {
+  const key = shareKey(settings)
+  return inheritedHandle(key) ?? await askOthers(key)
+}
+
+function inheritedHandle (key: string): Handle | undefined {
+  const handle = getEnvironmentData(key) as Handle | undefined
+  return handle !== undefined && isUsable(handle) ? handle : undefined
+}
+
+function isUsable ({ block }: Handle): boolean {
+  const words = new Int32Array(block)
+  return Atomics.load(words, WriterWord.State) < WriterState.Ended && Atomics.load(words, WriterWord.OwnerGone) === 0
+}
+
+function offer (stream: RingStream, key: string, handle: Handle): void {
+  setEnvironmentData(key, handle as never)
+  const channel = new BroadcastChannel(key)
+  const answer = (): void => channel.postMessage({ handle })
+  channel.onmessage = ({ data }) => { if ('asks' in (data as Word)) answer() }
+  channel.unref()
+  answer() // who asked while this writer was being made
+  stream.once('close', () => {
+    channel.close()
+    if (getEnvironmentData(key) === handle as never) setEnvironmentData(key, undefined)
+  })
+}
+
+/** Of several threads that ask at the same time the one with the lowest id makes the writer; the others wait for it. */
+function askOthers (key: string): Promise<Handle | undefined> {
+  return new Promise((resolve) => {
+    const channel = new BroadcastChannel(key)
+    const settle = (handle?: Handle): void => {
+      clearTimeout(timer)
+      channel.close()
+      resolve(handle)
+    }
+    let timer = setTimeout(settle, ANSWER_MS)
+    channel.onmessage = ({ data }) => {
+      const word = data as Word
+      if ('handle' in word) {
+        if (isUsable(word.handle)) settle(word.handle)
+      } else if (word.asks > threadId) {
+        channel.postMessage({ asks: threadId })
+      } else {
+        clearTimeout(timer)
+        timer = setTimeout(settle, MAKER_MS)
+      }
+    }
+    channel.postMessage({ asks: threadId })
+  })
+}

@@ -1,0 +1,95 @@
+import { numbers, runThreads } from './support'
+
+/** Threads of the process by the name of their OS thread: only Linux shows them. */
+const COUNT_WRITERS = `
+const writers = () => {
+  const { readdirSync, readFileSync } = require('node:fs')
+  return readdirSync('/proc/self/task').filter((tid) => readFileSync('/proc/self/task/' + tid + '/comm', 'utf8').trim() === 'shared-writer').length
+}
+`
+const onLinux = process.platform === 'linux' ? test : test.skip
+
+describe('with share', () => {
+  onLinux('a thread that calls transport() with the same settings attaches to the writer there is', async () => {
+    const { printed, logged } = await runThreads(`${COUNT_WRITERS}
+      if (isMainThread) {
+        const options = { destination: file, name: 'shared-writer', share: true }
+        const stream = transport(options)
+        logLines(stream, 'main', 0, 10)
+        const workers = [0, 1, 2].map((at) => new Worker(__filename, { workerData: { options, who: 'w' + at } }))
+        Promise.all(workers.map((worker) => once(worker, 'message'))).then(async () => {
+          print(writers())
+          workers.forEach((worker) => worker.postMessage('go'))
+          await Promise.all(workers.map((worker) => once(worker, 'exit')))
+          await finished(stream)
+          print(stream.stats().linesWritten)
+        })
+      } else {
+        const stream = transport(workerData.options)
+        logLines(stream, workerData.who, 0, 10)
+        stream.flush(() => parentPort.postMessage('logged'))
+        parentPort.once('message', () => {})
+      }`)
+    expect(printed).toEqual([1, 40])
+    for (const who of ['main', 'w0', 'w1', 'w2']) expect(logged.get(who)).toEqual(numbers(0, 10))
+  })
+
+  onLinux('plain pino configs of several threads, all starting at once, ride on one writer', async () => {
+    const { printed, logged } = await runThreads(`${COUNT_WRITERS}
+      const log = (file) => pino({ base: null, transport: { target: require.resolve('pino-pinned'), options: { destination: file, name: 'shared-writer', share: true } } })
+      const logAll = (logger, who) => new Promise((resolve) => {
+        for (let i = 0; i < 100; i++) logger.info({ who, i })
+        logger.flush(resolve)
+      })
+      if (isMainThread) {
+        const logger = log(file)
+        const workers = [0, 1, 2].map((at) => new Worker(__filename, { workerData: { file, who: 'w' + at } }))
+        Promise.all([logAll(logger, 'main'), ...workers.map((worker) => once(worker, 'message'))]).then(() => {
+          print(writers())
+          workers.forEach((worker) => worker.postMessage('go'))
+        })
+      } else {
+        const logger = log(workerData.file)
+        logAll(logger, workerData.who).then(() => parentPort.postMessage('logged'))
+        parentPort.once('message', () => {})
+      }`)
+    expect(printed).toEqual([1])
+    for (const who of ['main', 'w0', 'w1', 'w2']) expect(logged.get(who)).toEqual(numbers(0, 100))
+  })
+
+  test('a thread starts a writer of its own when the settings differ, or the one there was has ended', async () => {
+    const { printed } = await runThreads(`
+      const first = transport({ destination: file, share: true })
+      const same = transport({ destination: file, share: true })
+      const other = transport({ destination: file, share: true, fsync: true })
+      print([first, same, other].map((stream) => stream.worker !== undefined))
+      finished(same).then(() => finished(first)).then(() => {
+        const next = transport({ destination: file, share: true })
+        print(next.worker !== undefined)
+        return Promise.all([finished(next), finished(other)])
+      })`)
+    expect(printed).toEqual([[true, false, true], true])
+  })
+
+  onLinux('register puts every pino.transport() of all threads on one writer', async () => {
+    const { printed, logged } = await runThreads(`${COUNT_WRITERS}
+      const log = (file) => pino({ base: null }, pino.transport({ target: 'pino/file', options: { destination: file } }))
+      const logAll = (logger, who) => new Promise((resolve) => {
+        for (let i = 0; i < 100; i++) logger.info({ who, i })
+        logger.flush(resolve)
+      })
+      if (isMainThread) {
+        const logger = log(file)
+        const workers = [0, 1].map((at) => new Worker(__filename, { workerData: { file, who: 'w' + at } }))
+        Promise.all([logAll(logger, 'main'), ...workers.map((worker) => once(worker, 'message'))]).then(() => {
+          print(writers())
+          workers.forEach((worker) => worker.postMessage('go'))
+        })
+      } else {
+        logAll(log(workerData.file), workerData.who).then(() => parentPort.postMessage('logged'))
+        parentPort.once('message', () => {})
+      }`, { execArgv: ['--require', require.resolve('../../dist/register.js')], env: { ...process.env, PINO_PINNED: 'share=true,name=shared-writer' } })
+    expect(printed).toEqual([1])
+    for (const who of ['main', 'w0', 'w1']) expect(logged.get(who)).toEqual(numbers(0, 100))
+  })
+})
