@@ -2,6 +2,7 @@
 
 import { allowedCores, isolatedCores, permittedCores, pinningObstacle } from './machine'
 import { formatCpuList, parseCpuList } from './cpu-list'
+import { processRank } from './rank'
 
 /** The option `core`: a core, several, a list such as `'2-3,5'`, or `'auto'`. */
 export type CoreOption = number | readonly number[] | string
@@ -14,6 +15,8 @@ export interface Machine {
   isolated: readonly number[]
   /** Cores outside the mask that the kernel would grant nevertheless; asked only when that decides. */
   permitted: () => readonly number[]
+  /** Which of its siblings the process is; asked only for `'auto'`. */
+  rank?: () => number
   /** Why nothing can be pinned here, if so. */
   obstacle?: string | undefined
 }
@@ -32,14 +35,15 @@ export interface CoreChoice {
 
 /** The machine this process runs on. */
 export function thisMachine (): Machine {
-  return { allowed: allowedCores(), isolated: isolatedCores(), permitted: permittedCores, obstacle: pinningObstacle() }
+  return { allowed: allowedCores(), isolated: isolatedCores(), permitted: permittedCores, rank: processRank, obstacle: pinningObstacle() }
 }
 
 /**
  * Resolves the option `core`. Never throws: a caller warns of the problem and goes on unpinned, or throws it.
  *
  * `'auto'` takes an isolated core of the mask if there is one (the last), else the last core of the mask, and with only
- * one core in the mask none at all, since pinning there has nothing to give. A core named outright may also be
+ * one core in the mask none at all, since pinning there has nothing to give. Processes of a cluster, and those that
+ * `child_process.fork` started, take turns: each one core lower than the one before it, then from the last again. A core named outright may also be
  * an isolated one outside the mask (`isolcpus` keeps those out of every process's mask), if the kernel grants it.
  */
 export function chooseCores (core: CoreOption | undefined | null, machine: Machine = thisMachine()): CoreChoice {
@@ -52,9 +56,11 @@ export function chooseCores (core: CoreOption | undefined | null, machine: Machi
   return wanted === 'auto' ? chooseAuto(machine) : checkAllowed(wanted, machine)
 }
 
-function chooseAuto ({ allowed, isolated }: Machine): CoreChoice {
+function chooseAuto ({ allowed, isolated, rank = () => 0 }: Machine): CoreChoice {
   if (allowed.length <= 1) return { cores: null }
-  const core = allowed.filter((each) => isolated.includes(each)).at(-1) ?? allowed.at(-1)
+  const isolatedAllowed = allowed.filter((each) => isolated.includes(each))
+  const candidates = isolatedAllowed.length > 0 ? isolatedAllowed : allowed
+  const core = candidates.at(-1 - rank() % candidates.length)
   return { cores: core === undefined ? null : [core] }
 }
 

@@ -55,7 +55,10 @@ export const enum RingWord {
 
 /** f64 words of the ring. */
 export const enum RingCount {
-  /** Lines published. Written by the producer, beside `Published` so that a line dirties one cache line. */
+  /**
+   * Lines published. Written by the producer, beside `Published` so that a line dirties one cache line; by the writer when
+   * the producer's thread is gone and the ring is empty.
+   */
   LinesAccepted = 20,
   /** Lines dropped, one word for each of `LEVEL_SLOTS`. Written by the producer. */
   LinesDropped = 32,

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { Consumer, type FormatNotice } from '../ring/consumer'
-import { Ending, LEVEL_SLOTS, openRing, RingWord } from '../ring/layout'
+import { Ending, LEVEL_SLOTS, openRing, RingCount, RingWord } from '../ring/layout'
 import { LEVEL_NAMES } from '../levels'
 import { ProducerLife } from './producer-life'
 
@@ -65,6 +65,13 @@ export class RingOutlet {
       Atomics.store(this.#words, RingWord.ProducerDone, 1)
     }
     return this.isIdle && (this.consumer.outputEnds & Ending.InsideLine) === 0
+  }
+
+  /** A thread that was terminated may have died between publishing a line and counting it: all that came is known now. */
+  settleCounts (): void {
+    if (this.#life?.isGone !== true) return
+    const { counts } = this.consumer.ring
+    counts[RingCount.LinesAccepted] = counts[RingCount.LinesWritten]! + counts[RingCount.LinesSkipped]!
   }
 
   /** Whether everything is gathered that is to be written before the writer ends. To be asked only when it is to end. */

@@ -60,7 +60,9 @@ export class WriterThread {
     if (!this.outlets.some((outlet) => outlet.isDone)) return []
     const done = this.outlets.filter((outlet) => outlet.isDone)
     this.outlets = this.outlets.filter((outlet) => !done.includes(outlet))
-    for (const { consumer } of done) {
+    for (const outlet of done) {
+      const { consumer } = outlet
+      outlet.settleCounts()
       Atomics.store(consumer.ring.words, RingWord.Adopted, GIVEN_BACK)
       Atomics.sub(this.block, WriterWord.RingsHeld, 1)
       letGo(consumer.ring)
