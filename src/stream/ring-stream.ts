@@ -144,13 +144,17 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     if ('filename' in options) this.ref()
     if (writer.isOver) this.onWriterState() // another thread's, ended already
     this.on('newListener', (event: string | symbol) => {
-      if (event === 'ready' && !this.#isReady) this.#watcher.watch(() => this.#isNowReady())
+      if (event === 'ready' && !this.#isReady) this.#watchReady()
     })
   }
 
-  #isNowReady (): boolean {
-    if (this.#writer.isUp) this.onReady()
-    return this.#isReady || this.#writer.isOver
+  /** Holds the process until there is an answer; not for a sink that can't be opened now, as a FIFO without a reader. */
+  #watchReady (): void {
+    const hasStalled = stallWatch(this.#writer, this.#exitTimeout)
+    this.#watcher.watch(() => {
+      if (this.#writer.isUp) this.onReady()
+      return this.#isReady || this.#isClosed || hasStalled()
+    })
   }
 
   /** @internal How long a line waits for room before it is dropped. */
@@ -170,20 +174,20 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   #writeCarefully (line: string | Uint8Array): boolean {
     const isAccepted = this.#port.writeCarefully(textOf(line), this.lastLevel)
-    if (!isAccepted && (this.#isEnding || this.#writer.isOver)) this.#refused()
+    if (!isAccepted && !this.#isEnding && this.#writer.isOver) this.#refused()
     this.#wantMetadata(!this.#producer.isCalm)
     this.#needsDrain = !isAccepted || this.#producer.used > this.#drainAt
     if (this.#needsDrain || this.#producer.hasUntold) this.#tickSoon()
     return !this.#needsDrain
   }
 
-  /** Whoever listens hears of writes that nobody will take, as under thread-stream; at most once a turn of the event loop. */
+  /** Whoever listens hears of writes to a writer that failed, as under thread-stream, once a turn of the event loop at most. */
   #refused (): void {
-    if (this.#isRefusalDue || this.#port.isLeaving || this.listenerCount('error') === 0) return
+    if (this.#isRefusalDue || this.#port.isLeaving) return
     this.#isRefusalDue = true
     setImmediate(() => {
       this.#isRefusalDue = false
-      this.onRefused(this.#isDestroyed ? hasExited() : codedError('ERR_PINO_PINNED_ENDED', 'the worker is ending'))
+      this.onRefused(hasExited())
     })
   }
 
@@ -400,12 +404,13 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   holdIdle (): boolean {
     const accepted = totalsOf(this.#port.ring).linesAccepted
     const isServed = accepted === this.#acceptedWhenIdle && !this.#needsDrain
-    if (isServed || this.#isClosed || this.#writer.isOver || this.eventNames().every((name) => NOT_OF_LINES.has(name))) return false
+    if (isServed || this.#isClosed || this.eventNames().every((name) => NOT_OF_LINES.has(name))) return false
     this.#acceptedWhenIdle = accepted
     const number = this.#port.requestFlush()
     const hasStopped = progressWatch(this.#port, Math.min(this.#exitTimeout, IDLE_PATIENCE_MS))
     this.#watcher.watch(() => {
-      if (hasStopped() || this.#writer.isOver) return true
+      // A writer that is over will say why.
+      if (hasStopped() || this.#isClosed) return true
       if (!this.#port.isFlushed(number)) return false
       if (this.#needsDrain) this.#tick()
       return true
@@ -470,6 +475,15 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 function difference (now: DroppedByLevel, before: DroppedByLevel): DroppedByLevel {
   const entries = Object.entries(now) as Array<[keyof DroppedByLevel, number]>
   return Object.fromEntries(entries.map(([name, count]) => [name, count - (before[name] ?? 0)]).filter(([, count]) => count !== 0))
+}
+
+/** A look that says whether the sink has kept the writer waiting for `patienceMs`. */
+function stallWatch (writer: WriterAccess, patienceMs: number): () => boolean {
+  let since = Infinity
+  return () => {
+    since = writer.isStalled ? Math.min(since, performance.now()) : Infinity
+    return performance.now() - since > patienceMs
+  }
 }
 
 /** In thread-stream's words: applications compare them. */

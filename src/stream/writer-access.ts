@@ -26,6 +26,8 @@ export interface WriterAccess extends Keeper {
   readonly hasEnded: boolean
   /** Nothing will come of the writer for this stream any more. */
   readonly isClosed: boolean
+  /** The writer waits for its sink. */
+  readonly isStalled: boolean
   readonly state: WriterStateName
   readonly restarts: number
   readonly pinned: number[] | null

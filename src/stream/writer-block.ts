@@ -12,7 +12,7 @@ export class WriterBlock {
 
   protected get writerState (): WriterState { return Atomics.load(this.block, WriterWord.State) }
 
-  protected get isStalled (): boolean { return Atomics.load(this.block, WriterWord.Stalled) !== 0 }
+  get isStalled (): boolean { return Atomics.load(this.block, WriterWord.Stalled) !== 0 }
 
   /** The current writer has opened its sink. */
   get isUp (): boolean { return Atomics.load(this.block, WriterWord.Opened) === Atomics.load(this.block, WriterWord.Generation) }

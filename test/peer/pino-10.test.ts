@@ -1,0 +1,3 @@
+import { runPinoSuite } from './pino-suite'
+
+runPinoSuite('pino 10', 'pino')

@@ -1,0 +1,30 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT, temporaryDirectory } from '../support/process'
+import type { Suite } from './differences'
+import { expectParity, REGISTER } from './run'
+import { copyPino } from './workspace'
+
+/** Takes minutes on a small machine: `npm run test:peer-big`. */
+const BIG = 'transport/big.test.js'
+
+/** Runs all tests of a pino that use transports, with register loaded in every process they start. */
+export function runPinoSuite (suite: Suite, name: string): void {
+  describe(`${suite}'s own tests of transports, over the ring`, () => {
+    let directory: string
+    beforeAll(() => { directory = join(copyPino(name, temporaryDirectory()), 'test') })
+
+    const isBigWanted = process.env.PEER_BIG === '1'
+    test.each(transportTests(name).filter((file) => (file === BIG) === isBigWanted))('%s', async (file) => {
+      await expectParity(file, { suite, directory, preload: [REGISTER], env: { PINO_PINNED: 'onFull=block' } })
+    }, 300_000)
+  })
+}
+
+function transportTests (name: string): string[] {
+  const tests = join(ROOT, 'node_modules', name, 'test')
+  const transport = readdirSync(join(tests, 'transport')).filter((file) => /\.test\.(js|mjs|ts)$/.test(file))
+  const others = readdirSync(tests).filter((file) => file.endsWith('.test.js') && !file.startsWith('browser'))
+    .filter((file) => /transport|destination/.test(readFileSync(join(tests, file), 'utf8')))
+  return [...transport.map((file) => `transport/${file.replace('.test.ts', '.from-ts.test.js')}`), ...others].sort()
+}
