@@ -8,6 +8,14 @@ import { copyPino } from './workspace'
 /** Takes minutes on a small machine: `npm run test:peer-big`. */
 const BIG = 'transport/big.test.js'
 
+/** Lossless, as thread-stream is. The other two are the suites' own: how long they wait for a file, in tries and in milliseconds. */
+const ENVIRONMENT = {
+  PINO_PINNED: 'onFull=block',
+  MAX_TEST_LOOP_ITERATION: '2000000',
+  PINO_TEST_WAIT_WATCHFILE_TIMEOUT: '60000',
+  PINO_TEST_WAIT_WRITE_TIMEOUT: '60000'
+}
+
 /** Runs all tests of a pino that use transports, with register loaded in every process they start. */
 export function runPinoSuite (suite: Suite, name: string): void {
   describe(`${suite}'s own tests of transports, over the ring`, () => {
@@ -16,7 +24,7 @@ export function runPinoSuite (suite: Suite, name: string): void {
 
     const isBigWanted = process.env.PEER_BIG === '1'
     test.each(transportTests(name).filter((file) => (file === BIG) === isBigWanted))('%s', async (file) => {
-      await expectParity(file, { suite, directory, preload: [REGISTER], env: { PINO_PINNED: 'onFull=block' } })
+      await expectParity(file, { suite, directory, preload: [REGISTER], env: ENVIRONMENT })
     }, 300_000)
   })
 }
