@@ -19,9 +19,6 @@ const FLUSH_EVERY_MS = 250
 /** Space is wanted back when so much of the ring is held. */
 const HELD_RATIO = 1 / 4
 
-/** As thread-stream names itself to targets: the release whose protocol is spoken here. */
-const CONTEXT = Object.freeze({ threadStreamVersion: '4.2.1' })
-
 /** Hands lines to a pino transport, in an event loop, until told to end. */
 export class StreamWriter {
   readonly #thread: WriterThread
@@ -60,7 +57,7 @@ export class StreamWriter {
   async #open (): Promise<void> {
     const { filename } = this.#settings
     const target = await loadTarget(filename)
-    this.#target = await target({ $context: CONTEXT, ...this.#thread.data.workerData })
+    this.#target = await target(this.#thread.data.workerData)
     if (typeof this.#target?.write !== 'function') throw new TypeError(`${filename} did not return a stream`)
     this.#target.on('error', (error) => this.#fail(error))
     this.#target.on('drain', () => {
