@@ -20,3 +20,11 @@ test('the trading loop says what it logged, what each call cost, and where the w
   expect(stdout).toMatch(/per call +p50 [\d.]+ µs, p99 [\d.]+ µs, max [\d.]+ µs/)
   expect(stdout).toMatch(/writer +(on core \d+|not pinned)/)
 })
+
+test('the pool of eight workers logs every task through one writer', async () => {
+  const { stdout } = await runCommand(process.execPath, [join(ROOT, 'examples', 'piscina-pool.mjs')])
+  expect(stdout).toMatch(/^lines written {2}400, in the file 400, dropped 0$/m)
+  const lines = Array.from(stdout.matchAll(/ (\d+) lines$/gm), ([, count]) => Number(count))
+  expect(lines).toHaveLength(8)
+  expect(lines.reduce((sum, each) => sum + each, 0)).toBe(400)
+})
