@@ -21,14 +21,13 @@ test('who waits for ready, a flush and the close on an otherwise idle loop is se
   expect(await runWith('ours', WAITS)).toMatchObject({ code: 0, stdout: 'flushed 1\nclosed\n', stderr: '' })
 })
 
-test('who asks for a flush before ready is called back with the line in the file; there: pino 10 does so by now', async () => {
+test('who asks for a flush before ready is called back with the line in the file; there: pino 10 calls back, but may do so before', async () => {
   const program = `
     const logger = pino(makeStream(toFile))
     logger.info('a line')
     logger.flush(() => console.log('flushed', visible()))`
-  for (const whose of ['pino10', 'ours'] as const) {
-    expect(await runWith(whose, program)).toMatchObject({ code: 0, stdout: 'flushed 1\n', stderr: '' })
-  }
+  expect((await runWith('pino10', program)).stdout).toMatch(/^flushed [01]\n$/)
+  expect(await runWith('ours', program)).toMatchObject({ code: 0, stdout: 'flushed 1\n', stderr: '' })
 })
 
 test('ready comes though a burst precedes it, and the process ends by itself; there: pino 10 does so by now', async () => {
