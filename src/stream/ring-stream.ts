@@ -1,28 +1,32 @@
-import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import { setImmediate, setTimeout } from 'node:timers'
-import { threadId, type Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { codedError } from '../errors'
 import type { Settings } from '../options'
 import { readThreadStreamOptions, type RingStreamOptions } from '../thread-stream-options'
 import { recordBytes } from '../ring/layout'
 import type { Producer } from '../ring/producer'
-import { addTotals, type DroppedByLevel, highWaterOf, type Totals, totalsOf } from './counts'
+import { totalsOf } from './counts'
+import { DropTeller } from './drop-teller'
+import type { Connect } from './connection'
 import type { Handle } from './handle'
 import { type Port, progressWatch } from './port'
-import { threadName } from './producer-thread'
 import { connectOwn } from './share'
+import { textOf } from './text-of'
+import { type Stats, statsOf } from './stats'
 import type { SupervisorHost } from './supervisor'
 import { Watcher } from './watcher'
-import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
+import { stallWatch, type WriterAccess } from './writer-access'
+
+export type { Connect, Connection } from './connection'
+export type { DropCounts } from './drop-teller'
+export type { Stats } from './stats'
 
 /** With this property true pino sets `lastLevel` and its like before each write; it costs 160 ns a line. */
 const METADATA = Symbol.for('pino.metadata')
 /** How often the event loop looks while there are drops to tell of, and while somebody waits for 'drain'. */
 const TICK_MS = 100
 const DRAIN_TICK_MS = 5
-/** 'drop' is emitted at most this often. */
-const DROP_EVENT_EVERY_MS = 1000
 /** A flush callback hears that nothing moves after this long; as long as thread-stream waits. */
 const FLUSH_PATIENCE_MS = 10_000
 
@@ -30,53 +34,6 @@ const FLUSH_PATIENCE_MS = 10_000
 const NOT_OF_LINES: ReadonlySet<string | symbol> = new Set(['ready', 'finish', 'close', 'message', 'newListener', 'removeListener'])
 /** How long an idle process is held for those who listen, without progress. The wait at its exit comes on top. */
 const IDLE_PATIENCE_MS = 500
-
-const dropChannel = channel('pino-pinned:drop')
-
-/** Lines that were dropped since the last 'drop' event. */
-export interface DropCounts {
-  linesDropped: number
-  bytesDropped: number
-  droppedByLevel: DroppedByLevel
-  /** Lines dropped since the stream was made. */
-  totalLinesDropped: number
-}
-
-/**
- * What a stream has done so far, together with those of other threads that were attached to its writer. Lines are writes:
- * pino makes one write a line.
- */
-export interface Stats extends Totals {
-  /** Bytes of the stream's own ring. */
-  capacity: number
-  /** Bytes of the stream's own ring in use now, and the most that ever were. */
-  used: number
-  highWater: number
-  /** Times the writer was started again. */
-  restarts: number
-  /** The cores that the kernel says the writer is pinned to; null if it is not. */
-  pinned: number[] | null
-  writerState: WriterStateName
-  /** CPU time of the writer's thread in milliseconds, a tenth of a second old at most; 0 without the addon. */
-  writerCpuMs: number
-  /** A row for each thread that logs through this writer, this stream's first. Threads that are gone are in the totals. */
-  producers: ProducerStats[]
-}
-
-/** How a stream came to its writer. */
-export interface Connection {
-  port: Port
-  writer: WriterAccess
-  /** Makes a handle for other threads. */
-  handle: () => Handle
-  /** Longest wait without progress when leaving, in milliseconds. */
-  exitTimeout: number
-  /** Bytes waiting from which `write` says false; without it, half the ring. */
-  bufferSize: number | undefined
-}
-
-/** Gives a stream another way to a writer than one of its own. */
-export type Connect = (stream: RingStream) => Connection
 
 /**
  * A stream for pino that copies each line into shared memory and returns. It has the methods, getters and events of a
@@ -116,8 +73,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   #ticker: NodeJS.Timeout | undefined
   #tickMs = TICK_MS
   #isTicking = false
-  /** Totals at the last 'drop' event, and when it was. */
-  #told = { lines: 0, bytes: 0, byLevel: {} as DroppedByLevel, at: -Infinity }
+  readonly #drops: DropTeller
 
   /**
    * @param options what `new ThreadStream` takes (`filename`, `workerData`, `workerOpts`, `bufferSize`, `sync`) and the
@@ -133,6 +89,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     const { port, writer, exitTimeout, bufferSize, handle } = connect(this)
     this.#port = port
     this.#producer = port.producer
+    this.#drops = new DropTeller(port.ring, (counts) => this.emit('drop', counts))
     this.#writer = writer
     this.#exitTimeout = exitTimeout
     this.#handle = handle
@@ -279,7 +236,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#isClosed = this.#isDestroyed = true
     this.#port.close()
     process.nextTick(() => {
-      this.#tellDrops(0) // while somebody listens
+      this.#drops.tell(0) // while somebody listens
       this.emit('close')
     })
   }
@@ -319,29 +276,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    */
   handle (): Handle { return this.#handle() }
 
-  stats (): Stats {
-    const { ring, used } = this.#port
-    const writer = this.#writer
-    const own = totalsOf(ring)
-    const { totals, producers } = writer.others()
-    addTotals(totals, own)
-    const highWater = highWaterOf(ring)
-    return {
-      ...totals,
-      capacity: ring.capacity,
-      used,
-      highWater,
-      restarts: writer.restarts,
-      pinned: writer.pinned,
-      writerState: writer.state,
-      writerCpuMs: writer.cpuMs,
-      producers: [{ threadId, name: threadName(), accepted: own.linesAccepted, dropped: own.linesDropped, highWater }, ...producers]
-    }
-  }
+  stats (): Stats { return statsOf(this.#port, this.#writer) }
 
   /** Lets the writer's thread hold the process, as a ThreadStream does until `unref`. */
   ref (): void { this.#writer.ref() }
-
   unref (): void { this.#writer.unref() }
 
   /** The writer's thread; another one after a restart. Undefined on a stream attached to the writer of another thread. */
@@ -447,56 +385,16 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#isTicking = false
     this.#producer.tryPublishNotice()
     this.#wantMetadata(!this.#producer.isCalm)
-    this.#tellDrops(DROP_EVENT_EVERY_MS)
+    this.#drops.tell()
     if (this.#needsDrain && this.#port.used <= this.#drainAt && !this.#writer.isOver) {
       this.#needsDrain = false
       this.emit('drain')
     }
-    const isUntold = totalsOf(this.#port.ring).linesDropped > this.#told.lines
-    if ((this.#needsDrain || isUntold || this.#producer.hasUntold) && !this.#isClosed) this.#tickSoon()
-  }
-
-  #tellDrops (everyMs: number): void {
-    const { linesDropped, bytesDropped, droppedByLevel } = totalsOf(this.#port.ring)
-    const now = performance.now()
-    if (linesDropped === this.#told.lines || now - this.#told.at < everyMs) return
-    const counts: DropCounts = {
-      linesDropped: linesDropped - this.#told.lines,
-      bytesDropped: bytesDropped - this.#told.bytes,
-      droppedByLevel: difference(droppedByLevel, this.#told.byLevel),
-      totalLinesDropped: linesDropped
-    }
-    this.#told = { lines: linesDropped, bytes: bytesDropped, byLevel: droppedByLevel, at: now }
-    dropChannel.publish(counts)
-    this.emit('drop', counts)
-  }
-}
-
-function difference (now: DroppedByLevel, before: DroppedByLevel): DroppedByLevel {
-  const entries = Object.entries(now) as Array<[keyof DroppedByLevel, number]>
-  return Object.fromEntries(entries.map(([name, count]) => [name, count - (before[name] ?? 0)]).filter(([, count]) => count !== 0))
-}
-
-/** A look that says whether the sink has kept the writer waiting for `patienceMs`. */
-function stallWatch (writer: WriterAccess, patienceMs: number): () => boolean {
-  let since = Infinity
-  return () => {
-    since = writer.isStalled ? Math.min(since, performance.now()) : Infinity
-    return performance.now() - since > patienceMs
+    if ((this.#needsDrain || this.#drops.isUntold || this.#producer.hasUntold) && !this.#isClosed) this.#tickSoon()
   }
 }
 
 /** In thread-stream's words: applications compare them. */
 function hasExited (): Error {
   return codedError('ERR_PINO_PINNED_ENDED', 'the worker has exited')
-}
-
-/** pino writes strings. Whatever else somebody writes becomes text as far as it can; `write` does not throw. */
-function textOf (line: unknown): string | Uint8Array {
-  if (typeof line === 'string' || line instanceof Uint8Array) return line
-  try {
-    return String(line)
-  } catch {
-    return '[unprintable]'
-  }
 }

@@ -48,3 +48,12 @@ export interface WriterAccess extends Keeper {
   ref (): void
   unref (): void
 }
+
+/** A look that says whether the sink has kept the writer waiting for `patienceMs`. */
+export function stallWatch (writer: WriterAccess, patienceMs: number): () => boolean {
+  let since = Infinity
+  return () => {
+    since = writer.isStalled ? Math.min(since, performance.now()) : Infinity
+    return performance.now() - since > patienceMs
+  }
+}

@@ -1,0 +1,44 @@
+import { threadId } from 'node:worker_threads'
+import { addTotals, highWaterOf, type Totals, totalsOf } from './counts'
+import type { Port } from './port'
+import { threadName } from './producer-thread'
+import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
+
+/**
+ * What a stream has done so far, together with those of other threads that were attached to its writer. Lines are writes:
+ * pino makes one write a line.
+ */
+export interface Stats extends Totals {
+  /** Bytes of the stream's own ring. */
+  capacity: number
+  /** Bytes of the stream's own ring in use now, and the most that ever were. */
+  used: number
+  highWater: number
+  /** Times the writer was started again. */
+  restarts: number
+  /** The cores that the kernel says the writer is pinned to; null if it is not. */
+  pinned: number[] | null
+  writerState: WriterStateName
+  /** CPU time of the writer's thread in milliseconds, a tenth of a second old at most; 0 without the addon. */
+  writerCpuMs: number
+  /** A row for each thread that logs through this writer, this stream's first. Threads that are gone are in the totals. */
+  producers: ProducerStats[]
+}
+
+export function statsOf ({ ring, used }: Port, writer: WriterAccess): Stats {
+  const own = totalsOf(ring)
+  const { totals, producers } = writer.others()
+  addTotals(totals, own)
+  const highWater = highWaterOf(ring)
+  return {
+    ...totals,
+    capacity: ring.capacity,
+    used,
+    highWater,
+    restarts: writer.restarts,
+    pinned: writer.pinned,
+    writerState: writer.state,
+    writerCpuMs: writer.cpuMs,
+    producers: [{ threadId, name: threadName(), accepted: own.linesAccepted, dropped: own.linesDropped, highWater }, ...producers]
+  }
+}
