@@ -17,56 +17,70 @@ export interface Leaver {
   holdIdle?: () => boolean
 }
 
-interface HookedProcess { emit: (...args: unknown[]) => unknown, reallyExit?: (...args: unknown[]) => unknown }
+/** Everybody who leaves with this process, whichever copy of this module he came by. */
+interface Leaving { leavers: Set<Leaver>, isLeaving: boolean }
 
-const leavers = new Set<Leaver>()
-let isHooked = false
-let isLeaving = false
+/** The version is that of the interfaces above: copies of one version share one hook. */
+const LEAVING = Symbol.for('pino-pinned.leaving.1')
+
+interface HookedProcess {
+  emit: (...args: unknown[]) => unknown
+  reallyExit?: (...args: unknown[]) => unknown
+  [LEAVING]?: Leaving
+}
 
 export function addLeaver (leaver: Leaver): void {
-  // The process itself: a test runner such as jest gives each file a copy of it, on which nobody emits 'exit'.
-  if (!isHooked) hook(runInThisContext('process') as HookedProcess)
-  isHooked = true
+  const { leavers, isLeaving } = leaving()
   leavers.add(leaver)
   if (isLeaving) leaver.leave()
 }
 
 export function removeLeaver (leaver: Leaver): void {
-  leavers.delete(leaver)
+  leaving().leavers.delete(leaver)
 }
 
-function hook (host: HookedProcess): void {
+function leaving (): Leaving {
+  // The process itself: a test runner such as jest gives each file a copy of it, on which nobody emits 'exit'.
+  const host = runInThisContext('process') as HookedProcess
+  host[LEAVING] ??= hook(host)
+  return host[LEAVING]
+}
+
+function hook (host: HookedProcess): Leaving {
+  const all: Leaving = { leavers: new Set(), isLeaving: false }
   const { emit, reallyExit } = host
   host.emit = function (...args: unknown[]): unknown {
     // It was not idle after all: the event comes again.
-    if (args[0] === 'beforeExit' && holdIdle()) return true
+    if (args[0] === 'beforeExit' && holdIdle(all)) return true
     if (args[0] !== 'exit') return Reflect.apply(emit, this, args)
-    startLeaving()
+    startLeaving(all)
     try {
       return Reflect.apply(emit, this, args)
     } finally {
-      leaveNow()
+      leaveNow(all)
     }
   }
-  if (reallyExit === undefined) return
-  host.reallyExit = function (...args: unknown[]): unknown {
-    leaveNow()
-    return Reflect.apply(reallyExit, this, args)
+  if (reallyExit !== undefined) {
+    host.reallyExit = function (...args: unknown[]): unknown {
+      leaveNow(all)
+      return Reflect.apply(reallyExit, this, args)
+    }
   }
+  return all
 }
 
-function startLeaving (): void {
-  isLeaving = true
-  for (const leaver of leavers) leaver.leave()
+function startLeaving (all: Leaving): void {
+  all.isLeaving = true
+  for (const leaver of all.leavers) leaver.leave()
 }
 
-function holdIdle (): boolean {
+function holdIdle ({ leavers }: Leaving): boolean {
   let isHeld = false
   for (const leaver of leavers) if (leaver.holdIdle?.() === true) isHeld = true
   return isHeld
 }
 
-function leaveNow (): void {
+function leaveNow ({ leavers }: Leaving): void {
   // The last come first: a stream that was attached to another must not find that one's writer ended. And each once: what
   // did not get away in its time does not get a second one.
   for (const leaver of [...leavers].reverse()) {
