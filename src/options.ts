@@ -21,7 +21,7 @@ export const DEFAULT_RESERVE_LEVEL = 50
 export const DEFAULT_RESERVE_RATIO = 1 / 8
 /** A core that can't be had costs speed, no line: a warning is enough. */
 export const DEFAULT_CORE_REQUIRED = false
-/** Sleeps of 50 µs to 10 ms: under 1 % of a core while idle, and no system call by the producer. */
+/** Sleeps of 1 to 10 ms: under 1 % of a core while idle, and no system call by the producer. */
 export const DEFAULT_WAIT = 'poll'
 /** As long as leaving may take without anybody noticing; a sink that moves at all is given more. */
 export const DEFAULT_EXIT_TIMEOUT_MS = 1000
@@ -90,7 +90,7 @@ export interface RingOptions {
   /** A core that can't be had: `true` throws, `false` (default) warns and goes on unpinned. */
   coreRequired?: boolean
   /**
-   * How the writer waits for lines. `'poll'` (default): sleeps 50 µs, growing to 10 ms while idle. `'spin'`: never
+   * How the writer waits for lines. `'poll'` (default): sleeps 1 ms, growing to 10 ms while idle. `'spin'`: never
    * sleeps; for a core of its own. `'park'`: sleeps until woken, which costs the producer a system call.
    */
   wait?: 'poll' | 'spin' | 'park'

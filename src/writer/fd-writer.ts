@@ -7,6 +7,8 @@ import type { RingOutlet } from './rings'
 import type { WriterThread } from './thread'
 import { Turns } from './turns'
 
+/** A batch of less is worth waiting for more: a system call costs as much as copying some ten kilobytes. */
+const MUCH_BYTES = 32 * 1024
 /** Each pause is this much longer than the one before. */
 const PAUSE_GROWTH = 1.5
 
@@ -15,6 +17,8 @@ export class FdWriter {
   readonly #thread: WriterThread
   readonly #sink: FdSink
   readonly #fsync: boolean
+  /** After a batch of so many bytes there may be another already. */
+  readonly #much: number
   /** The pause after the next failure, and the error that it grew with. */
   #pauseMs = 0
   #stalledBy = ''
@@ -26,6 +30,7 @@ export class FdWriter {
     this.#turns = new Turns(thread.outlets, ({ consumer }) => this.#deliver(consumer))
     this.#sink = new FdSink(settings, thread.isSuccessor)
     this.#fsync = settings.fsync
+    this.#much = Math.min(MUCH_BYTES, thread.outlets[0]!.consumer.ring.capacity / 8)
   }
 
   /** Returns when the owner said so and everything is written, or when the sink failed for good. */
@@ -39,8 +44,10 @@ export class FdWriter {
       while (!thread.isEnding || !thread.isDrained) {
         thread.takeRings()
         if (thread.wantsReopen && !this.#isInsideLine) this.#reopen()
-        if (this.#drain()) thread.waiter.worked()
-        else thread.waiter.idle(thread.hasNothingToDo)
+        const taken = this.#drain()
+        if (taken === 0) thread.waiter.idle(thread.hasNothingToDo)
+        else thread.waiter.worked()
+        if (taken > 0 && taken < this.#much) thread.waiter.rest(thread.hasNoOrder)
       }
       this.#turns.end()
       this.#sink.close()
@@ -53,22 +60,23 @@ export class FdWriter {
     }
   }
 
-  /** One batch of each ring. Returns whether there was any. */
-  #drain (): boolean {
-    let didWork = false
+  /** One batch of each ring. Returns the bytes of the largest. */
+  #drain (): number {
+    let most = 0
     for (const outlet of this.#thread.outlets) {
-      if (this.#turns.mayFollow(outlet) && this.#take(outlet)) didWork = true
+      if (this.#turns.mayFollow(outlet)) most = Math.max(most, this.#take(outlet))
       outlet.answerFlush()
     }
     this.#thread.giveBackRings()
-    return didWork
+    return most
   }
 
-  #take (outlet: RingOutlet): boolean {
-    if (!outlet.consumer.gather()) return false
+  #take (outlet: RingOutlet): number {
+    if (!outlet.consumer.gather()) return 0
+    const taken = Math.max(1, outlet.consumer.held) // a batch that only closes a line holds nothing
     this.#turns.had(outlet)
     this.#deliver(outlet.consumer)
-    return true
+    return taken
   }
 
   #deliver (consumer: Consumer): void {

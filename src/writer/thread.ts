@@ -23,7 +23,7 @@ export class WriterThread {
     this.#intake = new Intake(this.block, this.data.channel)
     this.#adopt(this.data.attached.splice(0)) // what stays in the list is held for the thread's life
     this.takeRings()
-    this.waiter = new Waiter(this.data.block, this.data.wait)
+    this.waiter = new Waiter(this.data.block, this.data.wait, this.outlets[0]!.consumer.ring.capacity)
   }
 
   /** An earlier writer had this sink open. */
@@ -35,8 +35,11 @@ export class WriterThread {
   get isDrained (): boolean { return this.outlets.every((outlet) => outlet.isDrained) }
 
   /** Bound, to be handed to the waiter: nothing to write and no order. */
-  readonly hasNothingToDo = (): boolean =>
-    this.outlets.every((outlet) => outlet.isIdle) && !this.isEnding && !this.wantsReopen && !this.#intake.hasNews
+  readonly hasNothingToDo = (): boolean => this.outlets.every((outlet) => outlet.isIdle) && this.hasNoOrder()
+
+  /** Bound, to be handed to the waiter: nobody waits for a flush, an end, a file to be opened or a ring to be taken in. */
+  readonly hasNoOrder = (): boolean =>
+    !this.isEnding && !this.wantsReopen && !this.#intake.hasNews && !this.outlets.some((outlet) => outlet.wantsFlush)
 
   /** Takes in the rings that other threads have attached since. */
   takeRings (): void {

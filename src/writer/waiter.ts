@@ -3,8 +3,11 @@ import { WriterCount, WriterWord } from '../ring/layout'
 
 /** Looks that find nothing before the first sleep: a burst that pauses for a microsecond should not cost a sleep. */
 const LOOKS_BEFORE_SLEEP = 3
-/** First sleep. Linux adds its own 50 µs of timer slack. */
-const SHORTEST_SLEEP_MS = 0.05
+/** First sleep, at most: a batch is worth its system call then, and nobody reads a log within a millisecond. */
+const FIRST_SLEEP_MS = 1
+/** What a producer at full speed publishes in a millisecond, and how much of a ring it may fill in the first sleep. */
+const FULL_SPEED_BYTES = 128 * 1024
+const FILLED_IN_FIRST_SLEEP = 1 / 8
 /** Longest sleep of an idle writer: at most this late after a quiet time, for about half a percent of a core. */
 export const LONGEST_SLEEP_MS = 10
 /** Each sleep is this much longer than the one before. */
@@ -20,11 +23,14 @@ export class Waiter {
   readonly #counts: Float64Array
   readonly #wait: 'poll' | 'spin' | 'park'
   readonly #cpuMsBefore: number
+  readonly #firstSleepMs: number
   #looks = 0
-  #sleepMs = SHORTEST_SLEEP_MS
+  #sleepMs: number
   #cpuTimeDue = 0
 
-  constructor (block: SharedArrayBuffer, wait: 'poll' | 'spin' | 'park') {
+  /** @param capacity bytes of the smallest ring: the sleeps must not be longer than it can take */
+  constructor (block: SharedArrayBuffer, wait: 'poll' | 'spin' | 'park', capacity: number) {
+    this.#firstSleepMs = this.#sleepMs = Math.min(FIRST_SLEEP_MS, capacity * FILLED_IN_FIRST_SLEEP / FULL_SPEED_BYTES)
     this.#block = new Int32Array(block)
     this.#counts = new Float64Array(block)
     this.#wait = wait
@@ -36,7 +42,17 @@ export class Waiter {
   /** There was something to do. */
   worked (): void {
     this.#looks = 0
-    this.#sleepMs = SHORTEST_SLEEP_MS
+    this.#sleepMs = this.#firstSleepMs
+  }
+
+  /**
+   * Little came: sleeps (`poll`) until more is together. Without this, a writer that is as fast as its producer would
+   * make a system call of every few lines.
+   *
+   * @param mayRest looks once more whether nobody waits for something else than lines
+   */
+  rest (mayRest: () => boolean): void {
+    if (this.#wait === 'poll') this.#sleep(mayRest)
   }
 
   /**

@@ -106,7 +106,7 @@ function consume ({ Consumer, Waiter }: Code, { park, bites }: Plan) {
   return (thread: Thread): void => {
     const { words, gatherStart } = thread.ring
     const consumer = new Consumer(thread.ring, noticeOf)
-    const waiter = park === true ? new Waiter(thread.ring.shared, 'park') : null
+    const waiter = park === true ? new Waiter(thread.ring.shared, 'park', thread.ring.capacity) : null
     for (;;) {
       thread.rest([consumer.mark(), consumer.released, consumer.batchStart])
       if (!consumer.gather()) {
