@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers'
@@ -78,7 +77,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   constructor (block: SharedArrayBuffer, ring: Ring, settings: Settings, cores: number[] | null, host: SupervisorHost) {
     super(block)
     this.#ring = ring
-    this.#roster = new Roster(`pino-pinned/${process.pid}/${randomUUID()}`, this.block)
+    this.#roster = new Roster(`pino-pinned/${process.pid}/${Math.random().toString(36).slice(2)}`, this.block)
     this.#settings = settings
     this.#cores = cores
     this.#host = new WeakRef(host)
