@@ -53,6 +53,18 @@ function shorten (text: string): string {
   return text.length > MOST_SHOWN_CHARACTERS ? `${text.slice(0, MOST_SHOWN_CHARACTERS)}…` : text
 }
 
+/**
+ * A process warning. Node refuses an error from another realm (a test runner's sandbox), and throws: such a one becomes
+ * its text.
+ */
+export function warn (error: Error): void {
+  try {
+    process.emitWarning(error)
+  } catch {
+    process.emitWarning(error.message, { type: error.name, code: (error as NodeJS.ErrnoException).code })
+  }
+}
+
 /** An error, or a warning, with a code: what goes wrong after the options are read. */
 export function codedError<D extends object = object> (code: string, message: string, details?: D, cause?: unknown): Error & { code: string } & D {
   const error = new Error(message, cause === undefined ? undefined : { cause })

@@ -1,7 +1,7 @@
 import { addon, addonError } from '../affinity/addon'
 import { allowedCores } from '../affinity'
 import { chooseCores } from '../affinity/choose'
-import { type CoreProblem, show } from '../errors'
+import { type CoreProblem, show, warn } from '../errors'
 import type { Settings } from '../options'
 
 let hasSaidThatAddonIsMissing = false
@@ -17,7 +17,7 @@ export function resolveCores ({ core, coreRequired }: Settings): number[] | null
   const message = `option 'core' is ${show(core)}: ${problem}`
   const details: Omit<CoreProblem, keyof Error> = { code: code!, option: 'core', value: core, allowedCores: allowedCores() }
   if (coreRequired) throw Object.assign(new RangeError(message), details)
-  process.emitWarning(Object.assign(new Error(`${message}; the writer runs unpinned`), { name: 'PinoPinnedWarning' }, details))
+  warn(Object.assign(new Error(`${message}; the writer runs unpinned`), { name: 'PinoPinnedWarning' }, details))
   return null
 }
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { setImmediate, setTimeout } from 'node:timers'
 import type { Worker } from 'node:worker_threads'
-import { codedError } from '../errors'
+import { codedError, warn } from '../errors'
 import type { Settings } from '../options'
 import { readThreadStreamOptions, type RingStreamOptions } from '../thread-stream-options'
 import { recordBytes } from '../ring/layout'
@@ -306,7 +306,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   onEvent (name: string, args: unknown[]): void { this.emit(name, ...args) }
 
   /** @internal */
-  onWarning (error: Error): void { process.emitWarning(error) }
+  onWarning (error: Error): void { warn(error) }
 
   /** @internal */
   onRestart (restarts: number, reason: Error): void {

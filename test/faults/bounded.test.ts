@@ -1,0 +1,76 @@
+import { join } from 'node:path'
+import { runScript } from '../support/process'
+import { logPath, makeFifo } from './support'
+
+const target = join(__dirname, 'target.js')
+const MB = 1024 * 1024
+
+/** Logs 100,000 lines to warm up, then so many more; prints by how many bytes the process grew over the latter. */
+const loop = (stream: string, lines: number): string => `
+  const stream = ${stream}
+  const logger = require('pino')({}, stream)
+  let n = 0
+  const log = (count) => { for (const end = n + count; n < end; n++) logger.info({ n }, 'a line as long as lines are in most applications') }
+  const rss = () => { for (let at = 0; at < 3; at++) gc(); return process.memoryUsage.rss() }
+  let before
+  const turn = () => {
+    log(20000)
+    if (n === 100000) before = rss()
+    if (n < 100000 + ${lines}) return setImmediate(turn)
+    require('node:fs').writeSync(1, JSON.stringify({ grown: rss() - before, stats: stream.stats?.() }))
+    process.kill(process.pid, 'SIGKILL') // with pino.transport nothing else ends a process whose pipe is full
+  }
+  if (stream.stats) stream.on('ready', turn)
+  else turn()`
+
+async function grown (stream: string, lines = 1_000_000): Promise<{ grown: number, stats?: { linesAccepted: number, linesDropped: number } }> {
+  const { stdout, stderr } = await runScript(loop(stream, lines), { execArgv: ['--expose-gc'] })
+  if (stdout === '') throw new Error(stderr)
+  return JSON.parse(stdout)
+}
+
+test('a stalled sink of any kind leaves memory where it was: 4 MB at most beyond a no-op stream, over a million lines', async () => {
+  const idle = await grown('{ write () {} }')
+  const pipe = makeFifo()
+  const stalled = {
+    pipe: await grown(`(require('node:fs').openSync('${pipe}', require('node:fs').constants.O_RDONLY | require('node:fs').constants.O_NONBLOCK), require('pino-pinned').transport({ destination: '${pipe}', exitTimeout: 50 }))`),
+    disk: await grown("require('pino-pinned').transport({ destination: '/dev/full', exitTimeout: 50 })"),
+    target: await grown(`require('pino-pinned').transport({ target: ${JSON.stringify(target)}, options: { path: ${JSON.stringify(logPath())}, neverCallsBack: true }, exitTimeout: 50 })`)
+  }
+  for (const [kind, { grown, stats }] of Object.entries(stalled)) {
+    expect({ kind, lines: stats!.linesAccepted + stats!.linesDropped }).toEqual({ kind, lines: 1_100_000 })
+    const mostMb = 4
+    expect({ kind, isBounded: (grown - idle.grown) / MB <= mostMb, grown, idle: idle.grown }).toMatchObject({ kind, isBounded: true })
+  }
+}, 120_000)
+
+test('pino.transport, in its place, grows with every line', async () => {
+  const pipe = makeFifo()
+  const growth = await grown(`(require('node:fs').openSync('${pipe}', require('node:fs').constants.O_RDONLY | require('node:fs').constants.O_NONBLOCK), require('pino').transport({ target: 'pino/file', options: { destination: '${pipe}' } }))`, 300_000)
+  expect(growth.grown / MB).toBeGreaterThan(20)
+}, 120_000)
+
+test.each([
+  ['a pipe that nobody reads', "{ destination: PIPE, capacity: '64kb' }"],
+  ['a target that has had enough', `{ target: ${JSON.stringify(target)}, options: { path: ${JSON.stringify('PATH')}, neverCallsBack: true }, capacity: '64kb' }`]
+])('%s costs the writer less than a hundredth of a core', async (_, options) => {
+  const pipe = makeFifo()
+  const source = options.replace('PIPE', JSON.stringify(pipe)).replace('PATH', logPath())
+  const { stdout } = await runScript(`
+    const fs = require('node:fs')
+    fs.openSync(${JSON.stringify(pipe)}, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+    const stream = require('pino-pinned').transport({ exitTimeout: 50, ...${source} })
+    stream.on('ready', () => {
+      for (let n = 0; n < 20000; n++) stream.write('a line as long as lines are in most applications\\n')
+      setTimeout(() => {
+        const { writerCpuMs } = stream.stats()
+        const since = performance.now()
+        setTimeout(() => {
+          console.log((stream.stats().writerCpuMs - writerCpuMs) / (performance.now() - since))
+          process.exit()
+        }, 4000)
+      }, 1000)
+    })`)
+  expect(Number(stdout)).toBeGreaterThan(0)
+  expect(Number(stdout)).toBeLessThan(0.01)
+})

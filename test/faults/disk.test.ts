@@ -1,0 +1,167 @@
+import { execFileSync } from 'node:child_process'
+import { openSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { runCommand, runScript, scriptFile, temporaryDirectory } from '../support/process'
+import { check, expectComplete, finish, load, logPath, numbered, open, read, smallDisk, until } from './support'
+
+describe('a disk that fills up and is freed', () => {
+  test('keeps every line accepted, tears none, and logging goes on by itself within a second', async () => {
+    const disk = smallDisk('512k')
+    const path = join(disk, 'app.log')
+    writeFileSync(join(disk, 'ballast'), Buffer.alloc(350_000))
+    const { stream, restarts, errors } = open({ destination: path, capacity: '256kb' })
+    await until(() => stream.ready)
+    let n = 0
+    for (; stream.stats().writerState !== 'stalled'; n += 100) await load(stream, n, n + 100)
+    await load(stream, n, n + 3000)
+    n += 3000
+    expect(stream.stats().linesDropped).toBeGreaterThan(0)
+    const before = stream.stats().linesWritten
+    const freedAt = performance.now()
+    rmSync(join(disk, 'ballast'))
+    await until(() => stream.stats().linesWritten > before)
+    expect(performance.now() - freedAt).toBeLessThan(1000) // the promise itself
+    await load(stream, n, n + 100)
+    await finish(stream)
+    expectComplete(stream, check(read(path)), n + 100)
+    expect({ restarts, errors }).toEqual({ restarts: [], errors: [] })
+  })
+
+  test('keeps them too when the writer dies while it is full', async () => {
+    const disk = smallDisk('512k')
+    const path = join(disk, 'app.log')
+    writeFileSync(join(disk, 'ballast'), Buffer.alloc(350_000))
+    const { stream, restarts } = open({ destination: path, capacity: '256kb' })
+    await load(stream, 0, 4000)
+    for (let death = 1; death <= 3; death++) {
+      await until(() => stream.stats().writerState === 'stalled')
+      stream.worker.terminate()
+      await until(() => restarts.length === death)
+    }
+    rmSync(join(disk, 'ballast'))
+    await finish(stream)
+    expectComplete(stream, check(read(path)), 4000, 3)
+  })
+
+  test('pino.transport, in its place, loses or tears lines', async () => {
+    const disk = smallDisk('512k')
+    const path = join(disk, 'app.log')
+    const ballast = join(disk, 'ballast')
+    writeFileSync(ballast, Buffer.alloc(350_000))
+    await runScript(`
+      const { statfsSync, rmSync } = require('node:fs')
+      const { numbered } = require('./faults/lines')
+      const stream = require('pino').transport({ target: 'pino/file', options: { destination: ${JSON.stringify(path)} } })
+      stream.on('error', () => {})
+      let n = 0
+      const turn = () => {
+        for (let at = 0; at < 100; at++) try { stream.write(numbered(n++)) } catch {}
+        if (statfsSync(${JSON.stringify(disk)}).bavail > 0 && n < 20000) return setTimeout(turn, 5)
+        for (let at = 0; at < 3000; at++) try { stream.write(numbered(n++)) } catch {}
+        setTimeout(() => { rmSync(${JSON.stringify(ballast)}); setTimeout(() => process.exit(), 500) }, 500)
+      }
+      stream.on('ready', turn)`)
+    const found = check(read(path))
+    expect(found.numbers.length).toBeGreaterThan(0)
+    expect(found.numbers.at(-1)! + 1 - found.numbers.length + found.torn.length).toBeGreaterThan(0)
+  })
+})
+
+test('a disk that stays full does not hold the process: it leaves within exitTimeout and says how many lines were left', async () => {
+  const { code, stderr } = await runScript(`
+    const stream = require('pino-pinned').transport({ destination: '/dev/full', exitTimeout: 200 })
+    for (let n = 0; n < 10; n++) stream.write('line\\n')`)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: 'pino-pinned: 10 lines were left: the sink took nothing for 200 ms\n' })
+})
+
+test('a file that reached its greatest size (EFBIG) goes on where it stopped when it may grow again', async () => {
+  const path = logPath()
+  const script = scriptFile(`
+    const { execFileSync } = require('node:child_process')
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(path)}, exitTimeout: 20000 })
+    for (let n = 0; n < 5000; n++) stream.write(numbered(n))
+    const timer = setInterval(() => {
+      if (stream.stats().writerState !== 'stalled') return
+      clearInterval(timer)
+      console.log('stalled')
+      execFileSync('prlimit', ['--fsize=unlimited', '--pid', String(process.pid)])
+    }, 5)`)
+  const { code, stdout } = await runCommand('prlimit', ['--fsize=100000:unlimited', process.execPath, script])
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'stalled\n' })
+  expect(check(read(path))).toMatchObject({ torn: [], repeated: 0, inOrder: true, numbers: { length: 5000 } })
+})
+
+describe('an input/output error', () => {
+  // The kernel answers EIO to whoever writes to this file.
+  test('of a path is waited out by opening it again: nothing is lost meanwhile, nothing is told', async () => {
+    const { stream, errors } = open({ destination: '/proc/version', exitTimeout: 100 })
+    stream.write(numbered(0))
+    await until(() => stream.stats().writerState === 'stalled')
+    expect(stream.stats()).toMatchObject({ linesAccepted: 1, linesWritten: 0, linesDropped: 0 })
+    await finish(stream)
+    expect(errors).toEqual([])
+  })
+
+  test("of a descriptor is final: one 'error' with its code, then lines are dropped and counted", async () => {
+    const { stream, errors } = open({ destination: openSync('/proc/version', 'w') })
+    stream.write(numbered(0))
+    await until(() => errors.length > 0)
+    expect(errors).toEqual([expect.objectContaining({ code: 'EIO', syscall: 'write' })])
+    expect(stream.write(numbered(1))).toBe(false)
+    expect(stream.stats()).toMatchObject({ linesDropped: 1, writerState: 'failed' })
+  })
+})
+
+describe('a sink that cannot be opened', () => {
+  const CASES: Array<[string, () => string]> = [
+    ['ENOENT', () => join(temporaryDirectory(), 'missing', 'app.log')],
+    ['EISDIR', () => temporaryDirectory()],
+    ['ENOTDIR', () => '/proc/version/app.log'],
+    ['EROFS', () => {
+      const disk = smallDisk('64k')
+      execFileSync('mount', ['-o', 'remount,ro', disk])
+      return join(disk, 'app.log')
+    }]
+  ]
+
+  test.each(CASES)("(%s) is one 'error' at once if somebody listens", async (code, path) => {
+    const { stream, errors } = open({ destination: path() })
+    await until(() => errors.length > 0)
+    expect(errors).toEqual([expect.objectContaining({ code, syscall: 'open' })])
+    expect(stream.write(numbered(0))).toBe(false)
+  })
+
+  test('(EACCES) is a warning if nobody does, and the process goes on', async () => {
+    const directory = temporaryDirectory()
+    writeFileSync(join(directory, 'app.log'), '', { mode: 0o600 })
+    const { code, stdout, stderr } = await runScript(`
+      process.setuid(65534)
+      const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(join(directory, 'app.log'))} })
+      setTimeout(() => {}, 60000).unref()
+      const timer = setInterval(() => { if (stream.closed) { clearInterval(timer); console.log(stream.write('line\\n')) } }, 5)`)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'false\n' })
+    expect(stderr.match(/EACCES/g)).not.toBeNull()
+    expect(stderr.match(/^\(node:/gm)).toHaveLength(1)
+  })
+
+  test('for want of its directories is no error with mkdir', async () => {
+    const path = join(temporaryDirectory(), 'a', 'b', 'app.log')
+    const { stream } = open({ destination: path, mkdir: true })
+    await load(stream, 0, 10)
+    await finish(stream)
+    expect(check(read(path)).numbers).toHaveLength(10)
+  })
+})
+
+test('a stalled disk costs the writer less than a hundredth of a core', async () => {
+  const { stream } = open({ destination: '/dev/full', exitTimeout: 100 })
+  stream.write(numbered(0))
+  await until(() => stream.stats().writerState === 'stalled')
+  const { writerCpuMs } = stream.stats()
+  const since = performance.now()
+  await sleep(2000)
+  expect((stream.stats().writerCpuMs - writerCpuMs) / (performance.now() - since)).toBeLessThan(0.01)
+  await finish(stream)
+})

@@ -1,0 +1,191 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { scriptFile } from '../support/process'
+import { check, expectComplete, finish, load, makeFifo, numbered, open, Reader, until } from './support'
+
+/** Whether this process has the file open. */
+function isOpen (path: string): boolean {
+  return readdirSync('/proc/self/fd').some((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === path
+    } catch {
+      return false // closed meanwhile
+    }
+  })
+}
+
+const allOf = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
+
+test('a FIFO whose reader leaves goes on with its next reader; what the pipe held waits there for him', async () => {
+  const path = makeFifo()
+  const { stream, restarts, errors } = open({ destination: path, capacity: '1mb' })
+  const first = new Reader(path)
+  await load(stream, 0, 200)
+  await first.takeUntil(() => stream.stats().used === 0)
+  await load(stream, 200, 400)
+  await until(() => stream.stats().used === 0) // all in the pipe, none read
+  first.close()
+  await load(stream, 400, 600)
+  await until(() => stream.stats().writerState === 'stalled')
+  const second = new Reader(path)
+  const closed = finish(stream)
+  await second.takeUntil(() => stream.closed)
+  await closed
+  second.close()
+  expectComplete(stream, check(first.text + second.text), 600)
+  expect({ restarts, errors }).toEqual({ restarts: [], errors: [] })
+})
+
+test('the next reader of a FIFO does not begin in the middle of a long line', async () => {
+  const longBytes = 200_000
+  const path = makeFifo()
+  const first = new Reader(path)
+  const { stream } = open({ destination: path, capacity: '1mb' })
+  await load(stream, 0, 3, longBytes) // line 0 is longer than the pipe
+  await until(() => first.take(10_000) && stream.stats().writerState === 'stalled')
+  first.close()
+  await until(() => !isOpen(path)) // the writer has seen that nobody reads
+  const second = new Reader(path)
+  const closed = finish(stream)
+  await second.takeUntil(() => stream.closed)
+  await closed
+  second.close()
+  expect(check(second.text, longBytes)).toEqual({ numbers: [0, 1, 2], repeated: 0, torn: [], told: 0, inOrder: true })
+})
+
+/** Logs to standard output, whose reader leaves, and goes on with other work. */
+const talks = (stream: string): string => `
+  const { numbered } = require('./faults/lines')
+  const stream = ${stream}
+  let n = 0
+  const timer = setInterval(() => { for (let at = 0; at < 100; at++) stream.write(numbered(n++)) }, 5)
+  process.on('message', () => {
+    clearInterval(timer)
+    process.send({ n, stats: stream.stats?.() }, () => process.exit())
+  })`
+
+async function loseReader (source: string): Promise<{ answer: { n: number, stats: Record<string, number> } | undefined, code: number | null, stderr: string }> {
+  const child = spawn(process.execPath, [scriptFile(source)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  let stderr = ''
+  child.stderr!.on('data', (chunk) => { stderr += chunk })
+  const closed = once(child, 'close')
+  await once(child.stdout!, 'data')
+  child.stdout!.destroy()
+  let answer
+  child.on('message', (message) => { answer = message })
+  // A whole second of lines into the broken pipe; a process that dies of it closes before.
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000))])
+  if (child.exitCode === null) child.send('enough')
+  const [code] = await closed
+  return { answer, code, stderr }
+}
+
+test('an application whose standard output loses its reader goes on: one warning, then lines are dropped and counted', async () => {
+  const { answer, code, stderr } = await loseReader(talks("require('pino-pinned').transport({ destination: 1 })"))
+  expect(code).toBe(0)
+  expect(stderr.match(/EPIPE/g)?.length).toBeGreaterThan(0)
+  expect(stderr.match(/^\(node:/gm)).toHaveLength(1)
+  const { linesAccepted, linesDropped } = answer!.stats
+  expect(linesAccepted! + linesDropped!).toBe(answer!.n)
+  expect(linesDropped).toBeGreaterThan(0)
+})
+
+test('with pino.transport the same application dies of it', async () => {
+  const { code, stderr } = await loseReader(talks("require('pino').transport({ target: 'pino/file', options: { destination: 1 } })"))
+  expect(code).not.toBe(0)
+  expect(stderr).toMatch(/EPIPE/)
+})
+
+test('a standard output that is a FIFO with a name gets a new reader too', async () => {
+  const path = makeFifo()
+  const first = new Reader(path)
+  const script = scriptFile(`
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ exitTimeout: 20000 })
+    let n = 0
+    const write = () => { for (let at = 0; at < 100; at++) stream.write(numbered(n++)) }
+    write()
+    process.on('message', (message) => {
+      write()
+      if (message === 'last') process.disconnect()
+      else setInterval(() => stream.stats().writerState === 'stalled' && process.send?.('stalled'), 5).unref()
+    })`)
+  const child = spawn('sh', ['-c', `exec "${process.execPath}" "${script}" > "${path}"`], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const closed = once(child, 'close')
+  await first.takeUntil(() => check(first.text).numbers.length === 100)
+  first.close()
+  child.send('more')
+  await once(child, 'message')
+  const second = new Reader(path)
+  child.send('last')
+  let isClosed = false
+  closed.then(() => { isClosed = true })
+  await second.takeUntil(() => isClosed)
+  expect(check(first.text + second.text)).toEqual({ numbers: allOf(300), repeated: 0, torn: [], told: 0, inOrder: true })
+  second.close()
+})
+
+test('two processes on one pipe tear no line of each other', async () => {
+  const script = scriptFile(`
+    const stream = require('pino-pinned').transport({ onFull: 'block', exitTimeout: 20000 })
+    for (let n = 0; n < 8000; n++) stream.write('[' + process.argv[2] + ' ' + n + ' ' + process.argv[2].repeat(n * 37 % 300) + ']\\n')`)
+  const command = ['a', 'b'].map((name) => `"${process.execPath}" "${script}" ${name} &`).join(' ')
+  const child = spawn('sh', ['-c', `${command} wait`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  child.stdout.on('data', (chunk) => { text += chunk })
+  await once(child, 'close')
+  const lines = text.trimEnd().split('\n')
+  const expected = (name: string): string[] => Array.from({ length: 8000 }, (_, n) => `[${name} ${n} ${name.repeat(n * 37 % 300)}]`)
+  expect(lines.filter((line) => line.startsWith('[a'))).toEqual(expected('a'))
+  expect(lines.filter((line) => line.startsWith('[b'))).toEqual(expected('b'))
+  expect(lines).toHaveLength(16_000)
+})
+
+test('signals in the middle of writes (EINTR) and short writes change no byte', async () => {
+  const path = makeFifo()
+  const reader = new Reader(path)
+  const script = scriptFile(`
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(path)}, onFull: 'block', capacity: '64kb', exitTimeout: 20000 })
+    process.on('SIGUSR2', () => {})
+    let n = 0
+    const turn = () => {
+      for (let at = 0; at < 20; at++) stream.write(numbered(n++, 30000))
+      process.kill(process.pid, 'SIGUSR2')
+      if (n < 2000) setImmediate(turn)
+    }
+    turn()`)
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'ignore', 'inherit'] })
+  let isClosed = false
+  child.on('close', () => { isClosed = true })
+  await reader.takeUntil(() => isClosed)
+  reader.close()
+  expect(check(reader.text, 30_000)).toEqual({ numbers: allOf(2000), repeated: 0, torn: [], told: 0, inOrder: true })
+})
+
+test('a socket as standard output is written without ever waiting for its reader', async () => {
+  const script = scriptFile(`
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ capacity: '64kb', exitTimeout: 100 })
+    for (let n = 0; n < 20000; n++) stream.write(numbered(n))
+    process.send(stream.stats(), () => process.disconnect())`)
+  // What Node gives a child as a pipe is a socket pair. Nobody reads it before the child is gone.
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const [[{ linesAccepted, linesDropped }], [code]] = await Promise.all([once(child, 'message'), once(child, 'exit')])
+  expect({ code, lines: linesAccepted + linesDropped }).toEqual({ code: 0, lines: 20_000 })
+})
+
+test('numbers and notices add up for a pipe that nobody reads for long', async () => {
+  const path = makeFifo()
+  const reader = new Reader(path)
+  const { stream } = open({ destination: path, capacity: '64kb' })
+  await load(stream, 0, 30_000)
+  for (let n = 30_000; n < 30_010; n++) stream.write(numbered(n))
+  const closed = finish(stream)
+  await reader.takeUntil(() => stream.closed)
+  await closed
+  reader.close()
+  expectComplete(stream, check(reader.text), 30_010)
+  expect(stream.stats().linesDropped).toBeGreaterThan(0)
+})

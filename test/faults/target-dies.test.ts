@@ -1,0 +1,135 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runScript } from '../support/process'
+import { WAYS } from './target'
+import { check, finish, load, logPath, numbered, open, read, until } from './support'
+
+const target = join(__dirname, 'target.js')
+describe.each(WAYS.filter((way) => way !== 'runs out of memory'))('a target that %s', (dies) => {
+  test('is loaded again with its options and pino\'s config, and gets every line that it had not let go of', async () => {
+    const path = logPath()
+    const { stream, restarts, errors } = open({ target, options: { path, dies, at: 1500, more: ['options'] } })
+    stream.emit('message', { code: 'PINO_CONFIG', config: { levels: 'as set' } })
+    await load(stream, 0, 1000)
+    await until(() => stream.stats().used === 0)
+    await load(stream, 1000, 3000)
+    await until(() => restarts.length === 1)
+    await load(stream, 3000, 4000)
+    await finish(stream)
+    const found = check(read(path))
+    expect(found.torn).toEqual([])
+    expect(new Set(found.numbers)).toEqual(new Set(Array.from({ length: 4000 }, (_, n) => n)))
+    expect(stream.stats()).toMatchObject({ restarts: 1, linesWritten: 4000, linesSkipped: 0, linesDropped: 0 })
+    expect(errors).toEqual([])
+    expect(read(path + '.loads')).toBe('["options"]\n'.repeat(2))
+    const config = { code: 'PINO_CONFIG', config: { levels: 'as set' } }
+    expect(read(path + '.messages').split('\n').filter((line) => line.includes('PINO_CONFIG')).map((line) => JSON.parse(line))).toEqual([config, config])
+  })
+})
+
+test('a target that runs out of its memory (resourceLimits) is loaded again, and gets every line that it had not let go of', async () => {
+  const path = logPath()
+  const options = { path, dies: 'runs out of memory', at: 1500 }
+  const { code, stdout } = await runScript(`
+    const { numbered } = require('./faults/lines')
+    const worker = { resourceLimits: { maxOldGenerationSizeMb: 32 } }
+    const stream = require('pino-pinned').transport({ target: ${JSON.stringify(target)}, options: ${JSON.stringify(options)}, worker, exitTimeout: 20000 })
+    for (let n = 0; n < 3000; n++) stream.write(numbered(n))
+    stream.on('writer-restart', (count, reason) => { console.log(count, reason.code); stream.end() })
+    stream.on('close', () => console.log(stream.stats().linesWritten))
+    stream.ref()`)
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '1 ERR_WORKER_OUT_OF_MEMORY\n3000\n' })
+  expect(new Set(check(read(path)).numbers)).toEqual(new Set(Array.from({ length: 3000 }, (_, n) => n)))
+})
+
+test.each(['throws', 'calls process.exit()', 'closes early'])('a line at which the target always dies (%s) is found, skipped and counted; no other is lost', async (dies) => {
+  const path = logPath()
+  const { stream, restarts, errors } = open({ target, options: { path, dies, at: 777, always: true } })
+  await load(stream, 0, 2000)
+  await until(() => stream.stats().used === 0)
+  await finish(stream)
+  const found = check(read(path))
+  expect(found.torn).toEqual([])
+  expect(new Set(found.numbers)).toEqual(new Set(Array.from({ length: 2000 }, (_, n) => n).filter((n) => n !== 777)))
+  expect(stream.stats()).toMatchObject({ linesSkipped: 1, linesWritten: 1999, linesAccepted: 2000 })
+  expect(restarts.length).toBe(3)
+  expect(errors).toEqual([])
+})
+
+test('a target that never calls back holds nothing up: lines fill the ring and are dropped, and the stream can end', async () => {
+  const { stream } = open({ target, options: { path: logPath(), neverCallsBack: true }, capacity: '64kb', exitTimeout: 100 })
+  await until(() => stream.ready)
+  await load(stream, 0, 5000)
+  const { linesAccepted, linesDropped } = stream.stats()
+  expect(linesAccepted + linesDropped).toBe(5000)
+  expect(linesDropped).toBeGreaterThan(0)
+  await finish(stream)
+})
+
+test('a target that had enough for a long time gets every line accepted when it takes lines again', async () => {
+  const path = logPath()
+  const { stream, errors } = open({ target, options: { path, stallsUntil: path + '.go' }, capacity: '64kb' })
+  await until(() => stream.ready)
+  await load(stream, 0, 20_000)
+  expect(existsSync(path)).toBe(false)
+  writeFileSync(path + '.go', '')
+  await load(stream, 20_000, 20_100)
+  await finish(stream)
+  const found = check(read(path))
+  const { linesAccepted, linesDropped, restarts } = stream.stats()
+  expect(found).toMatchObject({ torn: [], repeated: 0, inOrder: true, told: linesDropped })
+  expect(found.numbers).toHaveLength(linesAccepted)
+  expect(linesAccepted + linesDropped).toBe(20_100)
+  expect({ restarts, errors }).toEqual({ restarts: 0, errors: [] })
+})
+
+test.each(['fails', 'throws', 'is silent'])('a target whose flush %s is judged by its buffers: lines go on, with one warning at most', async (flush) => {
+  const path = logPath()
+  const { code, stdout, stderr } = await runScript(`
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ target: ${JSON.stringify(target)}, options: { path: ${JSON.stringify(path)}, flush: '${flush}' }, capacity: '64kb', exitTimeout: 20000 })
+    let n = 0
+    const next = () => {
+      for (let at = 0; at < 50; at++) stream.write(numbered(n++))
+      if (n < 150) stream.flush(next)
+      else stream.flush((error) => { console.log(error ?? 'flushed'); stream.end() })
+    }
+    stream.on('ready', next)`)
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'flushed\n' })
+  expect(check(read(path)).numbers).toHaveLength(150)
+  expect(stderr.match(/flush on purpose/g) ?? []).toHaveLength(flush === 'is silent' ? 0 : 1)
+}, 60_000)
+
+const BROKEN: Array<[string, string, RegExp]> = [
+  ['throws while it is loaded', "throw new Error('on purpose')", /on purpose/],
+  ['throws when called', "module.exports = () => { throw new Error('on purpose') }", /on purpose/],
+  ['rejects', "module.exports = async () => { throw new Error('on purpose') }", /on purpose/],
+  ['returns no stream', 'module.exports = () => 5', /did not return a stream/],
+  ['exports no function', 'module.exports = 5', /does not export a function/]
+]
+
+test.each(BROKEN)("a target that %s the first time is one 'error', not a loop", async (_, source, message) => {
+  const file = logPath() + '.js'
+  writeFileSync(file, source)
+  const { stream, restarts, errors } = open({ target: file })
+  stream.write(numbered(0))
+  await until(() => errors.length > 0)
+  expect(errors.map((error) => error.message)).toEqual([expect.stringMatching(message)])
+  expect(restarts).toEqual([])
+  expect(stream.write(numbered(1))).toBe(false)
+  expect(stream.stats()).toMatchObject({ writerState: 'failed', linesDropped: 1 })
+})
+
+test('nothing of a dying target reaches the application: no exception, no rejection, no exit code', async () => {
+  const path = logPath()
+  const { code, stdout } = await runScript(`
+    const { numbered } = require('./faults/lines')
+    process.on('uncaughtException', (error) => console.log('exception', error))
+    process.on('unhandledRejection', (error) => console.log('rejection', error))
+    const stream = require('pino-pinned').transport({ target: ${JSON.stringify(target)}, options: { path: ${JSON.stringify(path)}, dies: 'rejects a promise', at: 5, always: true }, maxRestarts: 1 })
+    for (let n = 0; n < 10; n++) stream.write(numbered(n))
+    stream.on('close', () => console.log(stream.stats().writerState))
+    setTimeout(() => {}, 60000).unref()
+    const timer = setInterval(() => { if (stream.closed) clearInterval(timer) }, 5)`)
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'failed\n' })
+})
