@@ -33,6 +33,8 @@ export const DEFAULT_MAX_RESTARTS = 5
 export const DEFAULT_NAME = 'pino-pinned'
 /** Two transports of the same settings may be meant to be two. */
 export const DEFAULT_SHARE = false
+/** Order within a thread is always kept; order between threads has a price. */
+export const DEFAULT_ORDER = 'ring'
 
 /** Longer than any service manager waits before it kills. */
 const MOST_EXIT_TIMEOUT_MS = 600_000
@@ -51,6 +53,7 @@ export interface Settings {
   readonly core: number[] | 'auto' | null
   readonly coreRequired: boolean
   readonly wait: 'poll' | 'spin' | 'park'
+  readonly order: 'ring' | 'time'
   /** Milliseconds. */
   readonly exitTimeout: number
   readonly dropNotice: boolean
@@ -108,6 +111,11 @@ export interface RingOptions {
   name?: string
   /** Other threads that call with the same settings get a ring into this writer instead of a writer each. Default `false`. */
   share?: boolean
+  /**
+   * The order of lines of several threads. `'ring'` (default): as the writer finds them, each thread's in order. `'time'`:
+   * by the time at which they were logged, to a millisecond; the writer then holds a line back for that long.
+   */
+  order?: 'ring' | 'time'
 }
 
 /** A target with its options. */
@@ -206,6 +214,7 @@ const RING_OPTIONS: Record<keyof RingOptions, RingOption> = {
   reopenOnSignal: { check: signals, read: asList, byDefault: [] },
   maxRestarts: { check: integerFrom(0, MOST_RESTARTS, 'a number of restarts'), read: asNumber, byDefault: DEFAULT_MAX_RESTARTS },
   name: { check: text, read: asIs, byDefault: DEFAULT_NAME },
+  order: { check: oneOf('ring', 'time'), read: asIs, byDefault: DEFAULT_ORDER },
   share: { check: boolean, read: asBoolean, byDefault: DEFAULT_SHARE }
 }
 

@@ -27,6 +27,7 @@ export interface WriterData {
   generation: number
   sink: FdSink | Omit<TargetSink, 'options'>
   wait: 'poll' | 'spin' | 'park'
+  order: 'ring' | 'time'
   dropNotice: boolean
   /** Name of the OS thread. */
   name: string

@@ -11,6 +11,7 @@ describe('without options', () => {
       sink: { kind: 'fd', destination: 1, append: true, mkdir: false, mode: undefined, fsync: false },
       capacity: 8388608,
       onFull: 'drop',
+      order: 'ring',
       reserve: { level: 50, ratio: 0.125 },
       core: null,
       coreRequired: false,

@@ -43,6 +43,9 @@ export class Consumer implements Mark {
   skipped: number
   outputEnds: number
 
+  /** The last time that was gathered; what follows it is as old. */
+  #time = 0
+
   /** The batch under way: its bytes in the gather space, and how many of them the sink has taken. */
   #batchBytes = 0
   #batchTaken = 0
@@ -112,9 +115,10 @@ export class Consumer implements Mark {
    * Joins the payloads of the following records in the gather space, as many as fit.
    *
    * @param mostLines stop after so many lines; for a sink that takes batches whole, without `took`
+   * @param until stop before a record that is dated later, in milliseconds of the machine's monotonic clock
    * @returns false if there was nothing to gather
    */
-  gather (mostLines = Infinity): boolean {
+  gather (mostLines = Infinity, until = Infinity): boolean {
     const start = this.position
     if (this.available === 0) {
       if (!this.mustClose) return false
@@ -128,6 +132,7 @@ export class Consumer implements Mark {
     while (position !== this.#published && this.lines < linesStop) {
       const place = DATA_START + (position & this.#mask)
       const size = words[place >> 2]!
+      if (until !== Infinity && this.#timeAt(place) > until) break
       const next = this.#append(place + HEADER_BYTES, size, words[(place >> 2) + 1]!, to)
       if (next < 0) break
       to = next
@@ -136,6 +141,15 @@ export class Consumer implements Mark {
     this.position = position
     this.#begin(start, to)
     return true
+  }
+
+  /** When the next record was published, as its producer says; undefined if there is none. */
+  get headTime (): number | undefined {
+    return this.available === 0 ? undefined : this.#timeAt(DATA_START + (this.position & this.#mask))
+  }
+
+  #timeAt (place: number): number {
+    return (this.#words[(place >> 2) + 1]! & 0xFF) === Kind.Time ? this.#counts[(place + HEADER_BYTES) / 8]! : this.#time
   }
 
   #begin (start: number, to: number): void {
@@ -271,6 +285,9 @@ export class Consumer implements Mark {
         if ((this.outputEnds & Ending.InsideText) !== 0) this.#bytes[to++] = NEWLINE
         return this.#endAt(to + this.#bytes.write(text, to), true, 0)
       }
+      case Kind.Time:
+        this.#time = this.#counts[payload / 8]!
+        return to
       default: // of a kind that this version does not know
         return to
     }

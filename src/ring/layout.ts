@@ -162,7 +162,9 @@ export const enum Kind {
   /** UTF-8 text. */
   Line = 1,
   /** Counts of lines dropped here: `DROPPED_PAYLOAD_BYTES` of f64. */
-  Dropped = 2
+  Dropped = 2,
+  /** A time that dates the records behind it, up to the next: f64, milliseconds on the machine's monotonic clock. */
+  Time = 3
 }
 
 /** Flags of a record: a line longer than one record is several, in order. */

@@ -33,6 +33,8 @@ export type CreatePublisher = (words: Int32Array, layout: PublisherLayout) => Tr
 const WHOLE_LINE = Kind.Line | (Flag.First | Flag.Last) << 16
 const BYTES_AT = LEVEL_SLOTS
 const SINCE_AT = LEVEL_SLOTS + 1
+const TIME_PAYLOAD_BYTES = 8
+const TIME_BYTES = recordBytes(TIME_PAYLOAD_BYTES)
 const NOTICE_BYTES = recordBytes(DROPPED_PAYLOAD_BYTES)
 
 /**
@@ -176,6 +178,16 @@ export class Producer {
     this.#publish(end)
     this.#settle()
     return true
+  }
+
+  /** Publishes the time that dates the lines to come, if it fits in the first `limit` bytes; else the last one stays valid. */
+  protected publishTime (time: number, limit: number): void {
+    if (this.used + TIME_BYTES > limit) this.#refresh()
+    if (this.used + TIME_BYTES > limit) return
+    const place = DATA_START + (this.#position & this.#mask)
+    this.#counts[(place + HEADER_BYTES) / 8] = time
+    this.#seal(place, TIME_PAYLOAD_BYTES, Kind.Time | (Flag.First | Flag.Last) << 16)
+    this.#publish(this.#position + TIME_BYTES)
   }
 
   /**

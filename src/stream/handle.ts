@@ -5,7 +5,7 @@ import type { Settings } from '../options'
 const VERSION = 1
 
 /** What a producer in another thread is to do as the stream that made the handle does. */
-export type ProducerSettings = Pick<Settings, 'capacity' | 'onFull' | 'reserve' | 'wait' | 'exitTimeout'>
+export type ProducerSettings = Pick<Settings, 'capacity' | 'order' | 'onFull' | 'reserve' | 'wait' | 'exitTimeout'>
 
 /** A way to a stream's writer for other threads of the process: plain, to be cloned by `postMessage` or as `workerData`. */
 export interface Handle {
@@ -18,8 +18,8 @@ export interface Handle {
 }
 
 export function makeHandle (block: SharedArrayBuffer, channel: string, settings: ProducerSettings): Handle {
-  const { capacity, onFull, reserve, wait, exitTimeout } = settings
-  return { pinoPinned: VERSION, block, channel, settings: { capacity, onFull, reserve, wait, exitTimeout } }
+  const { capacity, order, onFull, reserve, wait, exitTimeout } = settings
+  return { pinoPinned: VERSION, block, channel, settings: { capacity, order, onFull, reserve, wait, exitTimeout } }
 }
 
 /** @throws {TypeError} `ERR_PINO_PINNED_OPTION` */

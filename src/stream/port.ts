@@ -2,6 +2,7 @@ import { addon } from '../affinity/addon'
 import { levelOfText, slotOfLevel } from '../levels'
 import { Flag, RingCount, RingWord, type Ring } from '../ring/layout'
 import { type Line, Producer } from '../ring/producer'
+import { TimedProducer } from '../ring/timed-producer'
 import { totalsOf } from './counts'
 
 /** A waiting thread looks by itself so often whether the writer lives. */
@@ -48,9 +49,10 @@ export class Port {
   #mayWait = true
   #releasedAtTimeout = 0
 
-  constructor (ring: Ring, block: Int32Array, keeper: Keeper, settings: PortSettings & { wait: string }) {
+  constructor (ring: Ring, block: Int32Array, keeper: Keeper, settings: PortSettings & { wait: string, order: 'ring' | 'time' }) {
     this.ring = ring
-    this.producer = new Producer(ring, settings.wait === 'park' ? block : null, addon?.createPublisher)
+    const Class = settings.order === 'time' ? TimedProducer : Producer
+    this.producer = new Class(ring, settings.wait === 'park' ? block : null, addon?.createPublisher)
     this.#words = ring.words
     this.#keeper = keeper
     this.#settings = settings

@@ -34,9 +34,12 @@ export class Roster {
   /** Of threads that are gone. */
   readonly #departed = noTotals()
   #timer: NodeJS.Timeout | undefined
+  readonly #onTakenIn: () => void
 
-  constructor (channelName: string, block: Int32Array) {
+  /** @param onTakenIn is called when the writer has taken in a ring that it had missed */
+  constructor (channelName: string, block: Int32Array, onTakenIn: () => void) {
     this.channelName = channelName
+    this.#onTakenIn = onTakenIn
     this.#block = block
   }
 
@@ -172,6 +175,7 @@ export class Roster {
       this.#timer = undefined
       this.announceAgain()
       this.look()
+      if (this.areTakenIn) this.#onTakenIn()
     }, ANNOUNCE_AGAIN_MS).unref()
   }
 }

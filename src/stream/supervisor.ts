@@ -77,7 +77,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   constructor (block: SharedArrayBuffer, ring: Ring, settings: Settings, cores: number[] | null, host: SupervisorHost) {
     super(block)
     this.#ring = ring
-    this.#roster = new Roster(`pino-pinned/${process.pid}/${Math.random().toString(36).slice(2)}`, this.block)
+    this.#roster = new Roster(`pino-pinned/${process.pid}/${Math.random().toString(36).slice(2)}`, this.block, () => this.#orderEnd())
     this.#settings = settings
     this.#cores = cores
     this.#host = new WeakRef(host)
@@ -213,7 +213,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   }
 
   #workerOptions (): WorkerOptions {
-    const { sink, worker, wait, dropNotice, name } = this.#settings
+    const { sink, worker, wait, order, dropNotice, name } = this.#settings
     this.#roster.look()
     const data: WriterData = {
       block: this.block.buffer as SharedArrayBuffer,
@@ -223,6 +223,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       generation: this.#generation,
       sink: sink.kind === 'fd' ? sink : { kind: 'target', filename: sink.filename, usesMultistream: sink.usesMultistream },
       wait,
+      order,
       dropNotice,
       name,
       cores: this.#cores,

@@ -27,7 +27,7 @@ export class FdWriter {
 
   constructor (thread: WriterThread, settings: FdSinkSettings) {
     this.#thread = thread
-    this.#turns = new Turns(thread.outlets, ({ consumer }) => this.#deliver(consumer))
+    this.#turns = new Turns(thread, ({ consumer }) => this.#deliver(consumer))
     this.#sink = new FdSink(settings, thread.isSuccessor)
     this.#fsync = settings.fsync
     this.#much = Math.min(MUCH_BYTES, thread.outlets[0]!.consumer.ring.capacity / 8)
@@ -62,17 +62,15 @@ export class FdWriter {
 
   /** One batch of each ring. Returns the bytes of the largest. */
   #drain (): number {
-    let most = 0
-    for (const outlet of this.#thread.outlets) {
-      if (this.#turns.mayFollow(outlet)) most = Math.max(most, this.#take(outlet))
-      outlet.answerFlush()
-    }
+    const { outlets } = this.#thread
+    const most = this.#turns.round(outlets, (outlet, until) => this.#take(outlet, until))
+    for (const outlet of outlets) outlet.answerFlush()
     this.#thread.giveBackRings()
     return most
   }
 
-  #take (outlet: RingOutlet): number {
-    if (!outlet.consumer.gather()) return 0
+  #take (outlet: RingOutlet, until = Infinity): number {
+    if (!outlet.consumer.gather(Infinity, until)) return 0
     const taken = Math.max(1, outlet.consumer.held) // a batch that only closes a line holds nothing
     this.#turns.had(outlet)
     this.#deliver(outlet.consumer)

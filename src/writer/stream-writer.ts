@@ -43,7 +43,7 @@ export class StreamWriter {
 
   constructor (thread: WriterThread, settings: Omit<TargetSink, 'options'>) {
     this.#thread = thread
-    this.#turns = new Turns(thread.outlets, (outlet) => this.#feedNewline(outlet))
+    this.#turns = new Turns(thread, (outlet) => this.#feedNewline(outlet))
     this.#settings = settings
   }
 
@@ -98,10 +98,7 @@ export class StreamWriter {
     if (this.#isEnding || this.#isDead) return
     thread.takeRings()
     if (thread.wantsReopen) thread.reopened(thread.reopenWanted)
-    let didWork = false
-    for (const outlet of thread.outlets) {
-      if (!this.#isFull && this.#turns.mayFollow(outlet) && this.#feed(outlet)) didWork = true
-    }
+    const didWork = this.#turns.round(thread.outlets, (outlet, until) => !this.#isFull && this.#feed(outlet, until) ? 1 : 0) > 0
     this.#confirm()
     for (const outlet of thread.outlets) outlet.answerFlush()
     for (const outlet of thread.giveBackRings()) this.#forget(outlet)
@@ -133,13 +130,13 @@ export class StreamWriter {
   }
 
   /** One batch of a ring to the target. Returns whether there was any. */
-  #feed (outlet: RingOutlet): boolean {
+  #feed (outlet: RingOutlet, until: number): boolean {
     const { consumer } = outlet
     const careful = this.#carefulUntil.get(outlet)
     const isAlone = careful !== undefined && ((careful - consumer.position) | 0) > 0
     // Alone means that the one before is confirmed: whatever happens now is this line's doing.
     if (isAlone && consumer.held > 0) return false
-    if (!consumer.gather(isAlone ? 1 : Infinity)) return false
+    if (!consumer.gather(isAlone ? 1 : Infinity, until)) return false
     this.#turns.had(outlet)
     consumer.ring.words[RingWord.FedAlone] = isAlone ? 1 : 0
     this.#write(this.#decode(outlet, consumer))

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../ring/timed-producer'
 import type { RingOutlet } from './rings'
 
 /**
@@ -5,6 +6,10 @@ import type { RingOutlet } from './rings'
  * part. Then it is closed, and its rest left out: the writer waits for nobody.
  */
 const LINE_PATIENCE_MS = 1000
+/** With `order: 'time'` a line is held back so long: another thread may be about to publish an earlier one. */
+const GRACE_MS = 1
+
+type Take = (outlet: RingOutlet, until: number) => number
 
 /**
  * Whose turn it is. Each ring has one batch a round; and nothing of another ring comes between the parts of a line, nor
@@ -17,13 +22,44 @@ export class Turns {
   #waitsSince: number | undefined
   readonly #close: (outlet: RingOutlet) => void
 
+  readonly #byTime: boolean
+
   /**
-   * @param outlets of which at most one has left the output inside a line, to the writer before this one
+   * @param outlets of which at most one was left inside a line by the writer before this one
    * @param close takes a gathered newline to the sink
    */
-  constructor (outlets: readonly RingOutlet[], close: (outlet: RingOutlet) => void) {
+  constructor ({ outlets, data }: { outlets: readonly RingOutlet[], data: { order: string } }, close: (outlet: RingOutlet) => void) {
+    this.#byTime = data.order === 'time'
     this.#last = outlets.find(({ consumer }) => consumer.isInsideText || consumer.isInsideLine)
     this.#close = close
+  }
+
+  /**
+   * One turn for each ring that has something, or with `order: 'time'` as many as their lines change places.
+   *
+   * @param take takes a batch of the ring, with nothing later than a time; returns its bytes, 0 if there was none
+   * @returns the bytes of the largest
+   */
+  round (outlets: readonly RingOutlet[], take: Take): number {
+    if (this.#byTime) return this.#roundByTime(outlets, take)
+    let most = 0
+    for (const outlet of outlets) if (this.mayFollow(outlet)) most = Math.max(most, take(outlet, Infinity))
+    return most
+  }
+
+  #roundByTime (outlets: readonly RingOutlet[], take: Take): number {
+    const horizon = monotonicMs() - GRACE_MS
+    for (let most = 0; ;) {
+      const last = this.#last
+      // The rest of a line comes first, whatever its time.
+      let taken = last?.consumer.isInsideLine === true ? take(last, Infinity) : 0
+      if (taken === 0) {
+        const { first, until } = earliest(outlets, horizon)
+        if (first !== undefined && this.mayFollow(first)) taken = take(first, until)
+      }
+      if (taken === 0) return most
+      most = Math.max(most, taken)
+    }
   }
 
   /** Whether the ring may have its turn. Ends the text of another one's if need be, with a newline. */
@@ -53,4 +89,24 @@ export class Turns {
     this.#waitsSince ??= now
     return now - this.#waitsSince < LINE_PATIENCE_MS
   }
+}
+
+/** The ring whose next line is the earliest, and up to which time its lines come before all others'. */
+function earliest (outlets: readonly RingOutlet[], horizon: number): { first: RingOutlet | undefined, until: number } {
+  let first: RingOutlet | undefined
+  let time = Infinity
+  let until = horizon
+  for (const outlet of outlets) {
+    // A line that was closed early has no time, and waits for nothing.
+    const head = outlet.consumer.headTime ?? (outlet.consumer.mustClose ? 0 : Infinity)
+    if (head > horizon) continue
+    if (head < time) {
+      until = Math.min(until, time)
+      time = head
+      first = outlet
+    } else {
+      until = Math.min(until, head)
+    }
+  }
+  return { first, until }
 }

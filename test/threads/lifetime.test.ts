@@ -1,5 +1,7 @@
 import { isAscending, numbers, runThreads } from './support'
 
+const onLinux = process.platform === 'linux' ? test : test.skip
+
 describe('threads that come and go', () => {
   test('leave behind what they published when they are terminated at any moment: whole lines, in order, counted', async () => {
     const { logged, printed } = await runThreads(`
@@ -67,6 +69,32 @@ describe('threads that come and go', () => {
     // 60 rings are 480 MB. What is not collected yet is bounded by V8's own limit for buffers, twice (main and writer).
     expect(grownMb).toBeLessThan(250)
   }, 120_000)
+
+  onLinux('cost their ring and less than 1 MB besides, each', async () => {
+    const { printed } = await runThreads(`
+      const { readFileSync } = require('node:fs')
+      const rssKb = () => Number(/VmRSS:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1])
+      const stream = transport({ destination: file, capacity: '4mb' })
+      const handle = stream.handle()
+      // All from one thread: a thread's own heap is not the matter here.
+      const run = async () => {
+        const held = [attach(handle), attach(handle)]
+        held.forEach((each, at) => logLines(each, 'w' + at, 0, 100))
+        await flushed(held[1])
+        const before = rssKb()
+        for (let at = 2; at < 18; at++) {
+          held.push(attach(handle))
+          logLines(held[at], 'w' + at, 0, 100)
+          await flushed(held[at])
+        }
+        print((rssKb() - before) / 1024 / 16)
+        await Promise.all(held.map(finished))
+        await finished(stream)
+      }
+      run()`)
+    // 4 MB of ring; its control block, slack and gather space are a third of a megabyte.
+    expect(printed[0]).toBeLessThan(5)
+  })
 
   test('may be many in one thread: streams that end give their rings back, the bound is on those held at once', async () => {
     const { printed } = await runThreads(`
@@ -165,8 +193,6 @@ describe('a writer that dies', () => {
 })
 
 describe('the process', () => {
-  const onLinux = process.platform === 'linux' ? test : test.skip
-
   onLinux('has one thread of the writer\'s name, however many threads log', async () => {
     const { printed } = await runThreads(`
       const { readdirSync, readFileSync } = require('node:fs')

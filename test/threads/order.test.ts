@@ -1,0 +1,57 @@
+import { isAscending, numbers, runThreads } from './support'
+
+/** Threads that log in strict turns: who is next, and the number of the line, stand in shared memory. */
+const inTurns = (options: string): string => `
+  const THREADS = 4, LINES = 400
+  if (isMainThread) {
+    const stream = transport({ ${options} })
+    const turn = words(1)
+    const handle = stream.handle()
+    const workers = Array.from({ length: THREADS }, (_, at) => new Worker(__filename, { workerData: { handle, turn, at } }))
+    Promise.all(workers.map((worker) => once(worker, 'exit'))).then(() => finished(stream)).then(() => print(stream.stats()))
+  } else {
+    const { at, turn, handle } = workerData
+    const stream = attach(handle)
+    for (;;) {
+      const now = Atomics.load(turn, 0)
+      if (now >= LINES) break
+      if (now % THREADS !== at) {
+        Atomics.wait(turn, 0, now)
+        continue
+      }
+      stream.write('{"who":"all","i":' + now + '}\\n')
+      Atomics.add(turn, 0, 1)
+      Atomics.notify(turn, 0)
+    }
+  }`
+
+const TARGET = JSON.stringify(require.resolve('../fixtures/append-target'))
+
+describe("with order 'time'", () => {
+  test.each([
+    ['a file', 'destination: file'],
+    ['a file, woken', "destination: file, wait: 'park'"],
+    ['a target', `target: ${TARGET}, options: { path: file }`]
+  ])('lines of several threads stand in %s in the order in which they were logged', async (_, sink) => {
+    const { logged, printed } = await runThreads(inTurns(`${sink}, order: 'time'`))
+    expect(logged.get('all')).toEqual(numbers(0, 400))
+    expect(printed[0]).toMatchObject({ linesAccepted: 400, linesWritten: 400, linesSkipped: 0 })
+  })
+
+  test('a full ring keeps its reserve for errors, and every line is counted', async () => {
+    const { logged, noticed, printed } = await runThreads(`
+      if (isMainThread) {
+        const stream = transport({ destination: file, order: 'time', capacity: '64kb' })
+        const workers = [0, 1].map((at) => new Worker(__filename, { workerData: { handle: stream.handle(), who: 'w' + at } }))
+        Promise.all(workers.map((worker) => once(worker, 'exit'))).then(() => finished(stream)).then(() => print(stream.stats()))
+      } else {
+        const stream = attach(workerData.handle)
+        logLines(stream, workerData.who, 0, 20000, 'x'.repeat(50))
+      }`)
+    const { linesAccepted, linesDropped } = printed[0]
+    expect(linesAccepted + linesDropped).toBe(40000)
+    expect([...logged.values()].flat()).toHaveLength(linesAccepted)
+    expect(noticed).toBe(linesDropped)
+    for (const list of logged.values()) expect(isAscending(list)).toBe(true)
+  })
+})
