@@ -7,7 +7,7 @@ import './fleet.mjs'
 import { page } from './report/html.mjs'
 import { plainTable, targetSection } from './report/tables.mjs'
 
-const MEASURES = ['added-cost', 'latency', 'burst', 'throughput', 'stalled', 'delivery', 'idle', 'memory', 'service', 'pinning']
+const MEASURES = ['added-cost', 'latency', 'burst', 'throughput', 'stalled', 'delivery', 'idle', 'memory', 'service', 'threads', 'pinning']
 const RESULTS = new URL('results/', import.meta.url)
 
 const { values: { quick = false }, positionals } = parseArgs({ options: { quick: { type: 'boolean' } }, allowPositionals: true })
