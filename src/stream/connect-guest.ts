@@ -22,7 +22,6 @@ class GuestDeparture implements Leaver {
     const { producer } = this.#port
     if (!this.#guest.isOver) this.#port.waitFor(() => producer.tryPublishNotice(), this.#patienceMs)
     this.#guest.end()
-    this.#guest.thread.leave()
   }
 }
 

@@ -1,6 +1,7 @@
 import * as workerThreads from 'node:worker_threads'
 import { addon, osThreadId } from '../affinity/addon'
 import { createThreadBlock, ThreadCount, ThreadWord } from '../ring/layout'
+import { addLeaver } from './process-exit'
 
 /** The calling thread as the writers see it that it has rings into. */
 export class ProducerThread {
@@ -10,18 +11,14 @@ export class ProducerThread {
 
   constructor () {
     this.#words[ThreadWord.OsThread] = osThreadId()
-    addon?.storeAtThreadExit(this.#words, ThreadWord.Gone, 1)
+    if (addon !== undefined) addon.storeAtThreadExit(this.#words, ThreadWord.Gone, 1)
+    else addLeaver({ leave () {}, leaveNow: () => { Atomics.store(this.#words, ThreadWord.Gone, 1) } })
   }
 
   /** Counts a line dropped when its ring was given back already. */
   drop (slot: number, size: number): void {
     this.#counts[ThreadCount.LinesDropped + slot]! += 1
     this.#counts[ThreadCount.BytesDropped]! += size
-  }
-
-  /** The thread's last moment, where no addon tells of it. */
-  leave (): void {
-    if (addon === undefined) Atomics.store(this.#words, ThreadWord.Gone, 1)
   }
 }
 

@@ -3,7 +3,10 @@ import { isAscending, numbers, runThreads } from './support'
 const onLinux = process.platform === 'linux' ? test : test.skip
 
 describe('threads that come and go', () => {
-  test('leave behind what they published when they are terminated at any moment: whole lines, in order, counted', async () => {
+  test.each([
+    ['', process.env],
+    [', without the addon too', { ...process.env, PINO_PINNED_ADDON: 'off' }]
+  ])('leave behind what they published when they are terminated at any moment: whole lines, in order, counted%s', async (_, env) => {
     const { logged, printed } = await runThreads(`
       if (isMainThread) {
         const stream = transport({ destination: file, capacity: '64kb' })
@@ -29,7 +32,7 @@ describe('threads that come and go', () => {
           logLines(stream, workerData.who, i, i + 1, 'x'.repeat(i % 500))
           Atomics.store(workerData.seen, 0, i + 1) // logged for sure
         }
-      }`, { timeout: 90_000 })
+      }`, { timeout: 90_000, env })
     const { seen, before, after } = printed[0]
     expect(before.linesAccepted).toBe([...logged.values()].flat().length)
     expect(before.linesAccepted).toBe(before.linesWritten)
@@ -121,7 +124,10 @@ describe('threads that come and go', () => {
     expect(printed[0]).toMatchObject({ held: 1023, written: 1100 + 1024 })
   }, 120_000)
 
-  test('count what they drop after their stream has ended, also when they are gone', async () => {
+  test.each([
+    ['', process.env],
+    [', without the addon too', { ...process.env, PINO_PINNED_ADDON: 'off' }]
+  ])('count what they drop after their stream has ended, also when they are gone%s', async (_, env) => {
     const { printed } = await runThreads(`
       if (isMainThread) {
         const stream = transport({ destination: file })
@@ -145,7 +151,7 @@ describe('threads that come and go', () => {
           parentPort.postMessage(stream.stats().linesDropped)
           parentPort.once('message', () => {})
         })
-      }`)
+      }`, { env })
     expect(printed[0]).toMatchObject({ own: 7, linesAccepted: 3, linesDropped: 7, row: { threadId: expect.any(Number), name: expect.any(String), accepted: 3, dropped: 7 } })
     expect(printed[1]).toEqual({ linesAccepted: 3, linesDropped: 7, droppedByLevel: { info: 7 } })
   })
