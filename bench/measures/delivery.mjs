@@ -41,8 +41,8 @@ export const actions = {
 
 export async function run (context) {
   const names = available(NAMES)
-  const lines = context.isQuick ? 300 : 2000
-  const idles = context.isQuick ? 6 : 30
+  const lines = context.isQuick ? 200 : 1500
+  const idles = context.isQuick ? 6 : 20
   context.expect(names.length)
   const rows = []
   for (const name of names) {

@@ -77,9 +77,9 @@ function added (texts) {
 }
 
 export async function run (context) {
-  const rounds = context.isQuick ? 3 : 8
-  const ms = context.isQuick ? 150 : 500
-  const members = await muster(available(NAMES), 'latency', context)
+  const rounds = context.isQuick ? 3 : 5
+  const ms = context.isQuick ? 100 : 300
+  const members = await muster(available(NAMES, context.isQuick), 'latency', context)
   context.expect(members.length * ((rounds + 1) * RATES.length + rounds))
   const sections = []
   const curves = []

@@ -25,7 +25,7 @@ async function somethingIn (file) {
 }
 
 export async function run (context) {
-  const rounds = context.isQuick ? 3 : 6
+  const rounds = context.isQuick ? 3 : 4
   const names = available(NAMES)
   context.expect(rounds * names.length)
   const kept = new Map(names.map((name) => [name, []]))

@@ -20,15 +20,15 @@ export const actions = {
 }
 
 export async function run (context) {
-  const rounds = context.isQuick ? 3 : 5
-  const members = await muster(available(NAMES), 'service', context)
+  const rounds = context.isQuick ? 3 : 4
+  const members = await muster(available(NAMES, context.isQuick), 'service', context)
   context.expect((rounds + 1) * members.length)
   for (const member of members) {
     member.url = await member.ask('listen')
     member.stop()
   }
   const load = async (member) => {
-    const { requests, latency } = await autocannon({ url: member.url, connections: CONNECTIONS, duration: context.isQuick ? 1 : 3 })
+    const { requests, latency } = await autocannon({ url: member.url, connections: CONNECTIONS, duration: context.isQuick ? 1 : 2 })
     return { perSecond: requests.average, p99: latency.p99, dropped: await member.ask('losses') }
   }
   await interleave(members, 1, context, load)

@@ -29,13 +29,13 @@ export const actions = {
 
 export async function run (context) {
   if (process.platform === 'win32') return { sections: [] }
-  const rounds = context.isQuick ? 3 : 5
+  const rounds = context.isQuick ? 3 : 4
   const names = available(NAMES)
   context.expect(rounds * names.length)
   const kept = new Map(names.map((name) => [name, []]))
   for (let round = 0; round < rounds; round++) {
     for (const name of names) {
-      kept.get(name).push(await stall(name, `${name}-${round}`, context.isQuick ? 200_000 : 1_000_000))
+      kept.get(name).push(await stall(name, `${name}-${round}`, context.isQuick ? 100_000 : 1_000_000))
       context.tick()
     }
   }

@@ -24,7 +24,7 @@ export const actions = {
 
 export async function run (context) {
   const rounds = context.isQuick ? 3 : 8
-  const members = await muster(available(NAMES), 'throughput', context, (name) => OURS.includes(name) ? { more: { onFull: 'block' } } : {})
+  const members = await muster(available(NAMES, context.isQuick), 'throughput', context, (name) => OURS.includes(name) ? { more: { onFull: 'block' } } : {})
   context.expect((rounds + 1) * members.length)
   const ask = (member) => member.ask('drain', { lines: context.isQuick ? 50_000 : 200_000 })
   await interleave(members, 1, context, ask)
