@@ -47,12 +47,12 @@ export const plants = {
   }],
   takenAfterBase: [{
     file: 'ring/consumer.ts',
-    replace: 'Atomics.store(words, RingWord.BatchTaken, 0) Atomics.store(words, RingWord.BatchBase, start)',
-    by: 'Atomics.store(words, RingWord.BatchBase, start); Atomics.store(words, RingWord.BatchTaken, 0)'
+    replace: 'Atomics.store(words, RingWord.BatchTaken, 0) Atomics.store(words, RingWord.BatchBase, base)',
+    by: 'Atomics.store(words, RingWord.BatchBase, base); Atomics.store(words, RingWord.BatchTaken, 0)'
   }],
   takenForgotten: [{
     file: 'ring/consumer.ts',
-    replace: 'if (Atomics.load(ring.words, RingWord.BatchBase) === this.#released) this.#batchTaken =',
+    replace: 'if (base === this.#released) this.#batchTaken =',
     by: 'if (this.#released < 0) this.#batchTaken ='
   }],
   sleepsBeforeSayingSo: [{
