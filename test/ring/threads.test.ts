@@ -1,8 +1,10 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { createRing, LEAST_CAPACITY_BYTES, LEVEL_SLOTS, RingCount, RingWord, type Ring } from '../../src/ring/layout'
 import { Producer } from '../../src/ring/producer'
+import { temporaryDirectory } from '../support/process'
 import { droppedLines, usedBytes } from './support'
 
 /** Consumers in a real thread: the built code, on a ring that this thread fills. */
@@ -97,8 +99,7 @@ describe('with a consumer in another thread', () => {
   test('terminated again and again at any moment, a successor leaves no byte out, writes none twice and counts each line once', async () => {
     const LINES_EACH = 4000
     const ring = createRing(LEAST_CAPACITY_BYTES, -4096)
-    const file = new SharedArrayBuffer(16 << 20)
-    const written = new Int32Array(file, 0, 1)
+    const path = join(temporaryDirectory(), 'sink')
     const producer = new Producer(ring)
     const expected: string[] = []
     const publish = (): void => {
@@ -107,20 +108,20 @@ describe('with a consumer in another thread', () => {
       expected.push(line)
     }
     for (let life = 0; life < TERMINATIONS; life++) {
-      const worker = await start('mortal-sink.js', ring, { file })
+      const worker = await start('mortal-sink.js', ring, { path })
       for (let i = 0; i < LINES_EACH; i++) publish()
       // Somewhere in the middle of the ring's worth of lines that it still has to take.
-      const target = Atomics.load(written, 0) + (life * 1237) % 20_000
-      while (Atomics.load(written, 0) < target && usedBytes(ring) > 0);
+      const target = Atomics.load(ring.words, RingWord.Released) + (life * 1237) % 20_000
+      while (((Atomics.load(ring.words, RingWord.Released) - target) | 0) < 0 && usedBytes(ring) > 0);
       await worker.terminate()
     }
-    const last = await start('mortal-sink.js', ring, { file })
+    const last = await start('mortal-sink.js', ring, { path })
     publish()
     Atomics.store(ring.words, RingWord.ProducerDone, 1)
     await once(last, 'exit')
 
     const text = expected.join('')
-    const output = Buffer.from(file, 8, written[0]).toString()
+    const output = readFileSync(path, 'utf8')
     expect(output.length).toBe(text.length)
     expect(output === text).toBe(true)
     expect(ring.counts[RingCount.LinesWritten]).toBe(expected.length)

@@ -1,17 +1,18 @@
 'use strict'
 
-// Copies what a ring holds into shared memory, bite by bite, until it is terminated or told that the producer is done.
+// Writes what a ring holds into a file, bite by bite, until it is terminated or told that the producer is done.
 
+const { openSync } = require('node:fs')
 const { parentPort, workerData } = require('node:worker_threads')
+const { addon, WriteMode } = require('../../../dist/affinity/addon.js')
 const { openRing } = require('../../../dist/ring/layout.js')
 const { Consumer } = require('../../../dist/ring/consumer.js')
 
-const { shared, file, published, done, batchTaken } = workerData
+const { shared, path, published, done, batchTaken } = workerData
 const ring = openRing(shared)
 const words = ring.words
 const consumer = new Consumer(ring, () => null)
-const length = new Int32Array(file, 0, 1)
-const bytes = new Uint8Array(file, 8)
+const fd = openSync(path, 'a')
 
 parentPort.postMessage('up')
 for (let bite = 1; ; bite = bite * 7 % 8191 + 1) {
@@ -19,14 +20,8 @@ for (let bite = 1; ; bite = bite * 7 % 8191 + 1) {
   if (consumer.gather()) {
     while (consumer.hasBatch) {
       const from = consumer.batchStart
-      const count = Math.min(consumer.batchStop - from, bite)
-      const taken = from + count - ring.gatherStart
-      const end = length[0] + count
-      bytes.set(ring.bytes.subarray(from, from + count), length[0])
-      // As the addon does after write(2), in one straight line: what was copied is in the file from here on.
-      Atomics.store(length, 0, end)
-      Atomics.store(words, batchTaken, taken)
-      consumer.took(count, true)
+      const to = Math.min(consumer.batchStop, from + bite)
+      consumer.took(addon.writeFd(fd, ring.bytes, from, to, WriteMode.File, words, batchTaken), true)
     }
     consumer.release()
   } else if (isDone) {
