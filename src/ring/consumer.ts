@@ -1,9 +1,6 @@
-import { DATA_START, Ending, Flag, HEADER_BYTES, Kind, recordBytes, RingCount, RingWord, type Ring } from './layout'
+import { DATA_START, Ending, Flag, HEADER_BYTES, Kind, recordBytes, RingCount, RingWord, TOTALS_WORDS, type Ring } from './layout'
 
 const NEWLINE = 10
-
-/** `BatchBase` of a batch that is a newline behind the record at `position`. Records start at multiples of 8. */
-function newlineBase (position: number): number { return position + 1 }
 
 /** Turns the counts of a `dropped` record (see `DROPPED_PAYLOAD_BYTES`) into a line of the log, or null for none. */
 export type FormatNotice = (counts: Float64Array) => string | null
@@ -32,6 +29,8 @@ export class Consumer implements Mark {
   readonly #mask: number
   readonly #formatNotice: FormatNotice
 
+  /** Which of the two totals holds. */
+  #slot: number
   #released: number
   /** The producer's position as last read. */
   #published: number
@@ -57,16 +56,28 @@ export class Consumer implements Mark {
     this.#bytes = ring.bytes
     this.#mask = ring.capacity - 1
     this.#formatNotice = formatNotice
-    this.#released = this.#published = this.position = Atomics.load(ring.words, RingWord.Released)
-    this.lines = ring.counts[RingCount.LinesWritten]!
-    this.bytes = ring.counts[RingCount.BytesWritten]!
-    this.skipped = ring.counts[RingCount.LinesSkipped]!
-    this.outputEnds = ring.words[RingWord.OutputEnds]!
+    this.#slot = Atomics.load(ring.words, RingWord.TotalsSlot)
+    const at = totalsAt(this.#slot)
+    this.#released = this.#published = this.position = ring.counts[at]! | 0
+    this.lines = ring.counts[at + 1]!
+    this.bytes = ring.counts[at + 2]!
+    this.skipped = ring.counts[at + 3]!
+    this.outputEnds = ring.counts[at + 4]!
+    this.#tell(this) // a writer before this one may have died before it could
     const base = Atomics.load(ring.words, RingWord.BatchBase)
-    if (base === this.#released) this.#batchTaken = Atomics.load(ring.words, RingWord.BatchTaken)
+    if (base === this.#baseOf(this.position)) this.#batchTaken = Atomics.load(ring.words, RingWord.BatchTaken)
     // The sink has the newline that ends this ring's text; the writer that put it there did not get to say so.
-    else if (base === newlineBase(this.#released) && Atomics.load(ring.words, RingWord.BatchTaken) > 0) this.#newlineTaken()
+    else if (base === this.#baseOfNewline(this.position) && Atomics.load(ring.words, RingWord.BatchTaken) > 0) this.#newlineTaken()
   }
+
+  /**
+   * Names a batch: by where it starts (positions are multiples of 8), and by the totals that hold until it is released, so
+   * that the store that makes new ones hold is the end of it too.
+   */
+  #baseOf (position: number): number { return position | this.#slot }
+
+  /** Names the newline that ends this ring's text where no record does. */
+  #baseOfNewline (position: number): number { return position | 2 | this.#slot }
 
   /** Bytes published and not yet gathered. */
   get available (): number { return this.look() }
@@ -155,7 +166,7 @@ export class Consumer implements Mark {
   #begin (start: number, to: number): void {
     this.#batchBytes = to - this.ring.gatherStart
     this.bytes += this.#batchBytes
-    this.#setBase(start)
+    this.#setBase(this.#baseOf(start))
   }
 
   #setBase (base: number): void {
@@ -184,7 +195,7 @@ export class Consumer implements Mark {
     this.#bytes[this.ring.gatherStart] = NEWLINE
     this.#batchBytes = 1
     this.bytes++
-    this.#setBase(newlineBase(this.position))
+    this.#setBase(this.#baseOfNewline(this.position))
     return true
   }
 
@@ -241,24 +252,36 @@ export class Consumer implements Mark {
   }
 
   /**
-   * Gives space back, up to what was gathered last or up to a mark. One straight line without a call into JavaScript: a
-   * thread that is terminated stops before it or behind it, so that a line is counted exactly when its space is released.
+   * Gives space back, up to what was gathered last or up to a mark. The thread may be terminated at any step of it: one
+   * store decides whether a line counts as written, and its batch as done.
    */
   release (mark: Mark = this): void {
     const counts = this.#counts
-    const words = this.#words
-    const { position, lines, bytes, skipped, outputEnds } = mark
-    this.#released = position
+    const slot = 1 - this.#slot
+    const at = totalsAt(slot)
+    counts[at] = mark.position
+    counts[at + 1] = mark.lines
+    counts[at + 2] = mark.bytes
+    counts[at + 3] = mark.skipped
+    counts[at + 4] = mark.outputEnds
+    // Pairs with the load in a successor's constructor: the totals are written before they hold.
+    Atomics.store(this.#words, RingWord.TotalsSlot, slot)
+    this.#slot = slot
+    this.#released = mark.position
     this.#batchBytes = 0
     this.#batchTaken = 0
+    this.#tell(mark)
+  }
+
+  /** Tells the producer's side what has been released. */
+  #tell ({ position, lines, bytes, skipped }: Mark): void {
+    const counts = this.#counts
+    const words = this.#words
     counts[RingCount.LinesWritten] = lines
     counts[RingCount.BytesWritten] = bytes
     counts[RingCount.LinesSkipped] = skipped
-    words[RingWord.OutputEnds] = outputEnds
     // Pairs with the load in Producer.#refresh: the bytes were read before their space is given back.
     Atomics.store(words, RingWord.Released, position)
-    // No position: a batch that only closed a line has moved none, and its count is not that of the next.
-    words[RingWord.BatchBase] = position - 1
     if (Atomics.load(words, RingWord.ProducerWaits) === 1) Atomics.notify(words, RingWord.Released)
   }
 
@@ -315,3 +338,5 @@ export class Consumer implements Mark {
     return to
   }
 }
+
+function totalsAt (slot: number): number { return RingCount.Totals + slot * TOTALS_WORDS }

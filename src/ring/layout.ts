@@ -37,12 +37,12 @@ export const enum RingWord {
 
   /** Position up to which space is given back. Written by the writer. */
   Released = 96,
-  /** The `Released` that `BatchTaken` counts from; with any other value no batch is under way. Written by the writer. */
+  /** Which batch `BatchTaken` counts (`Consumer` says how); with any other value no batch is under way. Written by the writer. */
   BatchBase = 97,
   /** Bytes of the batch under way that the kernel has taken. Written by the writer. */
   BatchTaken = 98,
-  /** How the released output ends: a sum of `Ending` bits. Written by the writer. */
-  OutputEnds = 99,
+  /** Which of the two `RingCount.Totals` holds, 0 or 1; the other one is for the next release. Written by the writer. */
+  TotalsSlot = 99,
   /** Number of the last flush done. Written by the writer. */
   Flushed = 100,
   /** Most bytes ever seen waiting in the ring. Written by the writer. */
@@ -70,10 +70,17 @@ export const enum RingCount {
   /** Bytes the sink has taken, drop notices included. Written by the writer. */
   BytesWritten = 53,
   /** Lines given up by the writer: a producer died inside it, or it killed the target twice. Written by the writer. */
-  LinesSkipped = 54
+  LinesSkipped = 54,
+  /**
+   * What a successor goes on from, twice, `TOTALS_WORDS` each: position released, lines, bytes, lines skipped, and how the
+   * output ends (a sum of `Ending` bits). Written by the writer.
+   */
+  Totals = 56
 }
 
-/** Bits of `RingWord.OutputEnds`. */
+export const TOTALS_WORDS = 5
+
+/** How the output ends. */
 export const enum Ending {
   AtLineStart = 0,
   /** The last byte is not a newline. */
@@ -227,7 +234,8 @@ export function createRing (capacity: number, start = 0): Ring {
   words[RingWord.Capacity] = capacity
   words[RingWord.Published] = start
   words[RingWord.Released] = start
-  words[RingWord.BatchBase] = start - 1
+  words[RingWord.BatchBase] = start - 1 // of no batch
+  new Float64Array(shared)[RingCount.Totals] = start
   return openRing(shared)
 }
 

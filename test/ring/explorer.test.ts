@@ -16,6 +16,9 @@ function lines (count: number, size: number): string[] {
 /** More parts than fit in the ring at once. */
 const LONG_LINE = '>' + ['first', 'a', 'b', 'c', 'd', 'last\n'].map((part) => part.padStart(20, '.')).join('|')
 
+// Every order of steps takes as long as it takes; on a busy machine that is a while.
+jest.setTimeout(180_000)
+
 const quick: Plan = { lines: lines(5, 7) }
 const full: Plan = { lines: lines(6, 23) }
 const parts: Plan = { lines: ['ab\n', LONG_LINE] }
@@ -67,7 +70,8 @@ describe('the explorer finds', () => {
     ['a consumer that releases what it has not gathered', plants.releaseUpToPublished, quick],
     ['a consumer that releases before it has copied', plants.releaseBeforeCopy, full],
     ['BatchTaken stored after BatchBase', plants.takenAfterBase, takeover],
-    ['a successor that forgets what was taken', plants.takenForgotten, takeover]
+    ['a successor that forgets what was taken', plants.takenForgotten, takeover],
+    ['space given back before the successor would know', plants.toldBeforeItHolds, takeoverWhenFull]
   ])('%s', (_, planted, plan) => {
     expect(isFound(planted, plan)).toMatch(/, after\n/)
   })

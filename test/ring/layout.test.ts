@@ -1,6 +1,6 @@
 import {
   createRing, createWriterBlock, DATA_START, HEADER_BYTES, LEAST_CAPACITY_BYTES, LEVEL_SLOTS, MOST_CAPACITY_BYTES,
-  MOST_PAYLOAD_BYTES, MOST_PINNED_CORES, openRing, recordBytes, RingCount, RingWord, WriterCount, WriterWord
+  MOST_PAYLOAD_BYTES, MOST_PINNED_CORES, openRing, recordBytes, RingCount, RingWord, TOTALS_WORDS, WriterCount, WriterWord
 } from '../../src/ring/layout'
 
 /** Processors prefetch cache lines in pairs. */
@@ -23,13 +23,14 @@ const ringWords: Word[] = [
   i32('Released', RingWord.Released, 'writer'),
   i32('BatchBase', RingWord.BatchBase, 'writer'),
   i32('BatchTaken', RingWord.BatchTaken, 'writer'),
-  i32('OutputEnds', RingWord.OutputEnds, 'writer'),
+  i32('TotalsSlot', RingWord.TotalsSlot, 'writer'),
   i32('Flushed', RingWord.Flushed, 'writer'),
   i32('HighWater', RingWord.HighWater, 'writer'),
   i32('FedAlone', RingWord.FedAlone, 'writer'),
   f64('LinesWritten', RingCount.LinesWritten, 'writer'),
   f64('BytesWritten', RingCount.BytesWritten, 'writer'),
-  f64('LinesSkipped', RingCount.LinesSkipped, 'writer')
+  f64('LinesSkipped', RingCount.LinesSkipped, 'writer'),
+  f64('Totals', RingCount.Totals, 'writer', 2 * TOTALS_WORDS)
 ]
 
 const blockWords: Word[] = [

@@ -1,4 +1,4 @@
-import { DATA_START, RingCount, RingWord } from '../../../src/ring/layout'
+import { DATA_START, RingCount, RingWord, TOTALS_WORDS } from '../../../src/ring/layout'
 
 /**
  * Shared memory as two threads might see it, small enough to copy at every step.
@@ -86,14 +86,15 @@ export function newMemory ({ capacity, words }: Geometry, start: number): Memory
   memory.words[RingWord.Published] = start
   memory.words[RingWord.Released] = start
   memory.words[RingWord.BatchBase] = start - 1
+  new Float64Array(memory.words.buffer, RingCount.Totals * 8, 1)[0] = start
   return memory
 }
 
 /** Words that one side alone ever reads: touching them is no step of its own. */
 export function isPrivate (at: number): boolean {
-  return at === RingWord.HighWater || at === RingWord.OutputEnds || at === RingWord.Capacity ||
+  return at === RingWord.HighWater || at === RingWord.Capacity ||
     at === RingWord.QuickEnd ||
     (at >= RingCount.LinesAccepted * 2 && at <= RingCount.LinesAccepted * 2 + 1) ||
     (at >= RingCount.LinesDropped * 2 && at <= RingCount.BytesDropped * 2 + 1) ||
-    (at >= RingCount.LinesWritten * 2 && at <= RingCount.LinesSkipped * 2 + 1)
+    (at >= RingCount.LinesWritten * 2 && at < (RingCount.Totals + 2 * TOTALS_WORDS) * 2)
 }

@@ -31,12 +31,13 @@ export const plants = {
   }],
   releaseUpToPublished: [{
     file: 'ring/consumer.ts',
-    replace: 'this.#released = position',
-    by: 'this.#released = this.position = Atomics.load(words, RingWord.Published)'
-  }, {
+    replace: 'counts[at] = mark.position',
+    by: 'counts[at] = this.position = Atomics.load(this.#words, RingWord.Published)'
+  }],
+  toldBeforeItHolds: [{
     file: 'ring/consumer.ts',
-    replace: 'Atomics.store(words, RingWord.Released, position)',
-    by: 'Atomics.store(words, RingWord.Released, this.#released)'
+    replace: 'Atomics.store(this.#words, RingWord.TotalsSlot, slot)',
+    by: 'this.#tell(mark); Atomics.store(this.#words, RingWord.TotalsSlot, slot)'
   }],
   releaseBeforeCopy: [{
     file: 'ring/consumer.ts',
@@ -52,8 +53,8 @@ export const plants = {
   }],
   takenForgotten: [{
     file: 'ring/consumer.ts',
-    replace: 'if (base === this.#released) this.#batchTaken =',
-    by: 'if (this.#released < 0) this.#batchTaken ='
+    replace: 'if (base === this.#baseOf(this.position)) this.#batchTaken =',
+    by: 'if (this.position < 0) this.#batchTaken ='
   }],
   sleepsBeforeSayingSo: [{
     file: 'writer/waiter.ts',

@@ -34,6 +34,7 @@ const NAMES = new Map<number, string>([
   [RingWord.ProducerWaits, 'ProducerWaits'],
   [RingWord.Released, 'Released'],
   [RingWord.BatchBase, 'BatchBase'],
+  [RingWord.TotalsSlot, 'TotalsSlot'],
   [RingWord.BatchTaken, 'BatchTaken'],
   [BLOCK + WriterWord.Wake, 'Wake'],
   [BLOCK + WriterWord.Sleeping, 'Sleeping']
@@ -124,7 +125,7 @@ function consume ({ Consumer, Waiter }: Code, { park, bites }: Plan) {
         })
         consumer.took(count, true)
       }
-      thread.straight(() => consumer.release())
+      consumer.release()
     }
   }
 }
