@@ -1,5 +1,5 @@
 // The quick way of Producer (src/ring/producer.ts) in one call: is there plenty of room, then encode, frame,
-// publish. Speaks Node-API in C, because every nanosecond here is one on the application's thread. Where things
+// publish. Every nanosecond here is one on the application's thread. Where things
 // stand in the ring it is told at creation: src/ring/layout.ts alone knows.
 
 #include "producer.h"
@@ -70,33 +70,32 @@ napi_value TryPublishCall(napi_env env, napi_callback_info info) {
   return napi_get_boolean(env, is_published, &result) == napi_ok ? result : nullptr;
 }
 
-bool ReadLayout(Napi::Object layout, const char* name, double lowest, double highest, double* result) {
-  Napi::Value value = layout.Get(name);
-  return !layout.Env().IsExceptionPending() && ReadInteger(value, std::string("layout.") + name, lowest, highest, result);
-}
-
-bool ReadPublisher(Napi::Value words, Napi::Value layout_value, Publisher* ring) {
-  Napi::Env env = words.Env();
+bool ReadPublisher(napi_env env, napi_value words, napi_value layout, Publisher* ring) {
   int32_t* first;
   size_t length;
-  if (!ReadSharedWords(words, &first, &length)) return false;
-  if (!layout_value.IsObject()) {
+  if (!ReadSharedWords(env, words, &first, &length)) return false;
+  if (!IsOfType(env, layout, napi_object)) {
     ThrowType(env, "layout must be an object");
     return false;
   }
-  Napi::Object layout = layout_value.As<Napi::Object>();
+  const auto read = [&](const char* name, double lowest, double highest, double* result) {
+    napi_value value;
+    // A getter may throw, and its thread may be terminated in it.
+    if (napi_get_named_property(env, layout, name, &value) != napi_ok) return false;
+    return ReadInteger(env, value, std::string("layout.") + name, lowest, highest, result);
+  };
   const double bytes = static_cast<double>(length) * sizeof(int32_t);
   const double last_word = static_cast<double>(length) - 1;
   double capacity, data_start, header, most_payload, published, quick_end, accepted, meta;
-  if (!ReadLayout(layout, "capacity", kPadding, bytes, &capacity) ||
-      !ReadLayout(layout, "dataStart", 0, bytes - capacity, &data_start) ||
-      !ReadLayout(layout, "headerBytes", kHeaderBytes, kHeaderBytes, &header) ||
+  if (!read("capacity", kPadding, bytes, &capacity) ||
+      !read("dataStart", 0, bytes - capacity, &data_start) ||
+      !read("headerBytes", kHeaderBytes, kHeaderBytes, &header) ||
       // What starts last runs on behind the data, and the encoder's NUL behind that.
-      !ReadLayout(layout, "mostPayload", 0, bytes - data_start - capacity - kHeaderBytes - 1, &most_payload) ||
-      !ReadLayout(layout, "published", 0, last_word, &published) ||
-      !ReadLayout(layout, "quickEnd", 0, last_word, &quick_end) ||
-      !ReadLayout(layout, "linesAccepted", 0, (last_word - 1) / 2, &accepted) ||
-      !ReadLayout(layout, "meta", INT32_MIN, INT32_MAX, &meta)) {
+      !read("mostPayload", 0, bytes - data_start - capacity - kHeaderBytes - 1, &most_payload) ||
+      !read("published", 0, last_word, &published) ||
+      !read("quickEnd", 0, last_word, &quick_end) ||
+      !read("linesAccepted", 0, (last_word - 1) / 2, &accepted) ||
+      !read("meta", INT32_MIN, INT32_MAX, &meta)) {
     return false;
   }
   const uint32_t mask = static_cast<uint32_t>(capacity) - 1;
@@ -117,23 +116,23 @@ bool ReadPublisher(Napi::Value words, Napi::Value layout_value, Publisher* ring)
 
 }  // namespace
 
-Napi::Value CreatePublisher(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
+napi_value CreatePublisher(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
   Publisher ring;
-  if (!ReadPublisher(info[0], info[1], &ring)) return env.Undefined();
+  if (!arguments.is_read || !ReadPublisher(env, arguments[0], arguments[1], &ring)) return nullptr;
   Publisher* kept = new Publisher(ring);
   napi_value function;
   // The function holds the memory it writes to, by a property that nobody can take away.
-  napi_property_descriptor words = {"words", nullptr, nullptr, nullptr, nullptr, info[0], napi_default, nullptr};
+  napi_property_descriptor words = {"words", nullptr, nullptr, nullptr, nullptr, arguments[0], napi_default, nullptr};
   const napi_finalize free = [](napi_env, void* data, void*) { delete static_cast<Publisher*>(data); };
   if (napi_create_function(env, "tryPublish", NAPI_AUTO_LENGTH, TryPublishCall, kept, &function) != napi_ok ||
       napi_define_properties(env, function, 1, &words) != napi_ok ||
       napi_add_finalizer(env, function, kept, free, nullptr, nullptr) != napi_ok) {
     delete kept;
-    Throw(Napi::Error::New(env, "no publisher could be made"), "ERR_PINO_PINNED_INTERNAL");
-    return env.Undefined();
+    ThrowInternal(env, "no publisher could be made");
+    return nullptr;
   }
-  return Napi::Value(env, function);
+  return function;
 }
 
 }  // namespace pino_pinned
