@@ -55,9 +55,9 @@ onTwoCores('threads that a pinned thread starts', () => {
       const done = new Int32Array(new SharedArrayBuffer(4))
       const code = 'require(workerData.path).pinThread([${lastCore}]); Atomics.store(workerData.done, 0, 1); Atomics.wait(workerData.done, 0, 1)'
       const path = Object.keys(require.cache).find((each) => each.endsWith('.node'))
+      const before = new Set(threads())
       const worker = new Worker('const { workerData } = require("node:worker_threads");' + code, { eval: true, workerData: { path, done } })
       worker.once('online', () => {
-        const before = new Set(threads())
         const poll = setInterval(() => {
           if (Atomics.load(done, 0) === 0) return
           clearInterval(poll)
@@ -66,7 +66,7 @@ onTwoCores('threads that a pinned thread starts', () => {
         }, 5)
       })
     `, { env: { UV_THREADPOOL_SIZE: '3' } })
-    // The worker itself is among the new ones or not: it may have been up when they were counted.
+    // The worker itself is among the new ones, and pinned.
     expect((started as string[]).filter((list) => list === allCores)).toHaveLength(3)
   })
 
