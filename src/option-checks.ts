@@ -43,7 +43,8 @@ export function applied<T> (check: (value: unknown, option: string, given: Given
   }
 }
 
-function unreadable (option: string, value: unknown, cause: unknown): Error {
+/** @param cause what reading the option threw */
+export function unreadable (option: string, value: unknown, cause: unknown): Error {
   return wrongValue({ option, value, allowed: 'readable (reading it threw an error, the cause of this one)', cause })
 }
 

@@ -2,10 +2,10 @@
 
 import { EventEmitter } from 'node:events'
 import type { WorkerOptions } from 'node:worker_threads'
-import { contradiction, fromSource, type OptionError, wrongType } from './errors'
+import { contradiction, fromSource, isOptionError, type OptionError, wrongType } from './errors'
 import {
   applied, bare, boolean, caller, capacity, type Check, core, destination, type Given, integerFrom, level, levels, numberFrom, object,
-  oneOf, requireKnown, reserve, signals, target, text, worker
+  oneOf, requireKnown, reserve, signals, target, text, unreadable, worker
 } from './option-checks'
 import { ADDED_BY_PINO, cloneable, type FdSink, FILE_OPTIONS, pipeline, readSink, type TargetSink, targets } from './option-sink'
 
@@ -299,6 +299,16 @@ function refuseSignals (given: Given): void {
  *   with `option`, `value` and `allowed`
  */
 export function readOptions (options: unknown, context: OptionsContext): Settings {
+  try {
+    return readReadable(options, context)
+  } catch (error) {
+    if (isOptionError(error)) throw error
+    // A proxy throws wherever it is touched.
+    throw unreadable('options', options, error)
+  }
+}
+
+function readReadable (options: unknown, context: OptionsContext): Settings {
   if (options instanceof EventEmitter) {
     throw wrongType({ option: 'options', value: options, allowed: 'an object with options (a stream is given to pino itself)' })
   }
@@ -307,6 +317,10 @@ export function readOptions (options: unknown, context: OptionsContext): Setting
   const added = context.way === 'direct' ? [] : ADDED_BY_PINO
   const names = Object.keys(given).filter((name) => !added.includes(name))
   requireKnown(Object.fromEntries(names.map((name) => [name, given[name]])), OPTION_NAMES)
+  // They are looked into for contradictions.
+  for (const name of ['flushOnSignal', 'reopenOnSignal']) {
+    if (given[name] !== undefined) given[name] = applied(signals, name, given)
+  }
   refuseContradictions(given, context)
   const checked: Given = bare(given)
   for (const [name, check] of Object.entries(SINK_OPTIONS)) {

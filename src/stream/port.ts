@@ -89,12 +89,13 @@ export class Port {
     const isRefused = this.#keeper.isOver || (this.#isClosed && !this.#isLeaving)
     if (!isRefused) {
       if (this.producer.tryPublishWithin(line, this.#commonLimit)) return true
-      level ??= levelOf(line)
+      // pino lets a level's number be anything.
+      if (typeof level !== 'number') level = levelOf(line)
       const { reserve } = this.#settings
       if (reserve !== null && level !== undefined && level >= reserve.level && this.producer.tryPublishWithin(line, this.ring.capacity)) return true
       if (this.#writePatiently(line)) return true
     }
-    const slot = slotOfLevel(level ?? levelOf(line) ?? NaN)
+    const slot = slotOfLevel(typeof level === 'number' ? level : levelOf(line) ?? NaN)
     const size = Buffer.byteLength(line)
     if (this.#keeper.countDrop?.(slot, size) !== true) this.producer.drop(slot, size)
     return false
