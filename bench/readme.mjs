@@ -1,7 +1,8 @@
-// npm run bench:readme [file]: puts the comparison between the marks in README.md, from the newest results or from `file`.
+// npm run bench:readme [file]: puts the comparison between the marks in README.md, and its picture, from the newest results or from `file`.
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { barPicture } from './report/svg.mjs'
 import { markdownTable, targetSection } from './report/tables.mjs'
 
 const START = '<!-- bench:start -->'
@@ -22,10 +23,13 @@ const parts = SHOWN.flatMap(([name, title]) => {
   return (measure?.sections ?? []).filter((section) => title === null || section.title === title)
     .map((section) => [`**${measure.title}: ${section.title}**`, ...measure.remarks, markdownTable(section)].join('\n\n'))
 })
+const picture = file.replace(/\.json$/, '.svg')
+writeFileSync(picture, barPicture(measures.flatMap((measure) => measure.bars ?? [])))
 const targets = measures.flatMap((measure) => measure.targets ?? [])
 const block = [
   START,
-  `Measured by \`npm run bench\` on ${machine.cpu}, ${machine.system}, Node ${machine.node}, ${machine.date.slice(0, 10)}${machine.mode === 'quick' ? ' (a quick run)' : ''}; medians, quartiles in brackets, of interleaved rounds.`,
+  `Measured by \`npm run bench\` on ${machine.cpu}, ${machine.system}, Node ${machine.node}, ${machine.date.slice(0, 10)}${machine.mode === 'quick' ? ' (a quick run)' : ''}; medians, quartiles in brackets, of interleaved rounds. All of it, with plots: bench/results/${basename(file, '.json')}.html.`,
+  `![Ratios to pino.transport, median and quartiles](bench/results/${basename(picture)})`,
   ...parts,
   '**Targets**',
   markdownTable(targetSection(targets)),
