@@ -27,7 +27,7 @@ interface Rule extends Readonly<Record<SinkKind, Remedy>> {
 const passing = (pauses: Pauses): Rule => ({ descriptor: 'wait', path: 'wait', fifo: 'wait', pauses })
 
 /** A reader that catches up: prompt at first, cheap when it lasts. */
-const READER: Pauses = { first: 0.05, longest: 10 }
+const READER: Pauses = { first: 0.05, longest: 25 }
 /** A disk or a peer: looked at ten times a second at most. */
 const DISK: Pauses = { first: 1, longest: 100 }
 
