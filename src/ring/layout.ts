@@ -126,6 +126,8 @@ export const enum WriterWord {
   Stalled = 54,
   /** Cores in `PinnedCores`, 0 = not pinned. Written by the writer. */
   PinnedCount = 55,
+  /** A bump each time the target, told to end, was seen at work. Written by the writer. Between lies `WriterCount.CpuMs`. */
+  ClosingWork = 58,
   /** The cores that the kernel says the thread may use, at most `MOST_PINNED_CORES`. Written by the writer. */
   PinnedCores = 64
 }

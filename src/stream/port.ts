@@ -1,6 +1,6 @@
 import { addon } from '../affinity/addon'
 import { levelOfText, slotOfLevel } from '../levels'
-import { Flag, RingCount, RingWord, type Ring } from '../ring/layout'
+import { Flag, RingCount, RingWord, type Ring, WriterWord } from '../ring/layout'
 import { type Line, Producer } from '../ring/producer'
 import { TimedProducer } from '../ring/timed-producer'
 import { totalsOf } from './counts'
@@ -41,6 +41,7 @@ export class Port {
   readonly producer: Producer
   readonly ring: Ring
   readonly #words: Int32Array
+  readonly #block: Int32Array
   readonly #keeper: Keeper
   readonly #settings: PortSettings
   readonly #commonLimit: number
@@ -54,6 +55,7 @@ export class Port {
     const Class = settings.order === 'time' ? TimedProducer : Producer
     this.producer = new Class(ring, settings.wait === 'park' ? block : null, addon?.createPublisher)
     this.#words = ring.words
+    this.#block = block
     this.#keeper = keeper
     this.#settings = settings
     const reserved = settings.reserve === null || settings.onFull === 'block' ? 0 : Math.floor(ring.capacity * settings.reserve.ratio)
@@ -156,9 +158,13 @@ export class Port {
     return true
   }
 
-  /** A number that changes whenever the sink takes something; a line that is given up is not taken. */
+  /**
+   * A number that changes whenever the sink takes something, and while a target that was told to end works on what it has.
+   * A line that is given up is not taken.
+   */
   get progress (): number {
-    return this.ring.counts[RingCount.BytesWritten]! + Atomics.load(this.#words, RingWord.BatchTaken) + this.#keeper.othersProgress
+    const taken = this.ring.counts[RingCount.BytesWritten]! + Atomics.load(this.#words, RingWord.BatchTaken)
+    return taken + this.#keeper.othersProgress + Atomics.load(this.#block, WriterWord.ClosingWork)
   }
 
   /** How long to wait without progress: longer while the writer is not up yet. */

@@ -2,6 +2,7 @@ import { StringDecoder } from 'node:string_decoder'
 import type { Consumer, Mark } from '../ring/consumer'
 import type { TargetSink } from '../options'
 import { RingWord } from '../ring/layout'
+import { showWork } from './closing-work'
 import { loadTarget, type TargetStream } from './load-target'
 import type { RingOutlet } from './rings'
 import { Turns } from './turns'
@@ -210,6 +211,7 @@ export class StreamWriter {
       const rest = decoder.end()
       if (rest.length > 0) this.#target.write(rest)
     }
+    showWork(this.#thread.block)
     this.#target.end()
   }
 

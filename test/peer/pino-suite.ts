@@ -10,7 +10,7 @@ const BIG = 'transport/big.test.js'
 
 /** Lossless, as thread-stream is. The other two are the suites' own: how long they wait for a file, in tries and in milliseconds. */
 const ENVIRONMENT = {
-  // Millions of lines wait in the target's own buffer when big.test.js ends, where nobody sees whether they move.
+  // Millions of lines wait in the target's own buffer when big.test.js ends: more than 10 s of work on a machine that is busy.
   PINO_PINNED: process.env.PEER_BIG === '1' ? 'onFull=block,exitTimeout=60000' : 'onFull=block',
   MAX_TEST_LOOP_ITERATION: '2000000',
   PINO_TEST_WAIT_WATCHFILE_TIMEOUT: '60000',

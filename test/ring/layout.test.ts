@@ -47,6 +47,7 @@ const blockWords: Word[] = [
   i32('Reopened', WriterWord.Reopened, 'writer'),
   i32('Stalled', WriterWord.Stalled, 'writer'),
   i32('PinnedCount', WriterWord.PinnedCount, 'writer'),
+  i32('ClosingWork', WriterWord.ClosingWork, 'writer'),
   f64('CpuMs', WriterCount.CpuMs, 'writer'),
   i32('PinnedCores', WriterWord.PinnedCores, 'writer', MOST_PINNED_CORES)
 ]
