@@ -12,6 +12,7 @@ import Module from 'node:module'
 import { dirname, join } from 'node:path'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { ENVIRONMENT_VARIABLE, readEnvironment } from './options'
+import { isWriterData } from './writer-data'
 
 /** Node's own way from a name to a file. It is not in the types; CommonJS and CommonJS that ES modules import go through it. */
 type ResolveFilename = (request: string, parent: { filename?: string | null } | undefined | null, ...rest: unknown[]) => string
@@ -29,9 +30,8 @@ if (!isTransportWorker()) {
 /** A worker inherits `--import`. In pino's and in our own there is a transport already. */
 function isTransportWorker (): boolean {
   if (isMainThread || typeof workerData !== 'object' || workerData === null) return false
-  const isOurs = 'block' in workerData && 'generation' in workerData && 'sink' in workerData
   const isThreadStreams = 'stateBuf' in workerData && 'dataBuf' in workerData && 'filename' in workerData
-  return isOurs || isThreadStreams
+  return isWriterData(workerData) || isThreadStreams
 }
 
 function register (resolver: Resolver & { [REGISTERED]?: true }): void {

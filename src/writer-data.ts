@@ -54,3 +54,8 @@ export type WriterMessage =
 
 /** What a message between threads leaves behind of an error: its own properties, such as `code` and `path`. */
 export type ErrorDetails = Record<string, string | number>
+
+/** Whether a thread with this `workerData` is a writer. */
+export function isWriterData (data: unknown): data is WriterData {
+  return typeof data === 'object' && data !== null && 'block' in data && 'generation' in data && 'sink' in data
+}

@@ -9,6 +9,7 @@ import { Command, RingCount, RingWord, WriterState, WriterWord, type Ring } from
 import type { WriterData, WriterMessage } from '../writer-data'
 import type { Totals } from './counts'
 import { stateChannelName } from './guest'
+import { withoutPreloads, withPreloads } from './preloads'
 import { Roster } from './roster'
 import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
 import { WriterBlock } from './writer-block'
@@ -229,9 +230,8 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       cores: this.#cores,
       isCareful: this.#deaths >= DEATHS_BEFORE_CARE
     }
-    // A file needs none of what the application preloads; a target may need a loader that stands there.
-    if (sink.kind === 'fd') return { name, execArgv: [], workerData: data }
-    return { name, trackUnmanagedFds: false, ...worker, workerData: { ...data, workerData: { $context: CONTEXT, ...sink.options } } }
+    if (sink.kind === 'fd') return { name, ...withoutPreloads(), workerData: data }
+    return { name, trackUnmanagedFds: false, ...withPreloads(worker), ...worker, workerData: { ...data, workerData: { $context: CONTEXT, ...sink.options } } }
   }
 
   #received (generation: number, message: WriterMessage): void {

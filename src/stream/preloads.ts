@@ -1,0 +1,75 @@
+/** What a writer's thread loads before its own file: what `--require` and `--import` name, on the command line and in NODE_OPTIONS. */
+
+import { createRequire } from 'node:module'
+import { isAbsolute } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type WorkerOptions, workerData } from 'node:worker_threads'
+import { isWriterData } from '../writer-data'
+
+type ThreadOptions = Pick<WorkerOptions, 'execArgv' | 'env'>
+
+const PRELOAD_FLAGS = ['--require', '-r', '--import']
+/** NODE_OPTIONS in words, as Node divides it: at blanks that do not stand in double quotes. */
+const WORDS = /(?:[^\s"]|"(?:\\.|[^"\\])*")+/g
+
+/** For a thread that runs our own code only: it loads nothing else. */
+export function withoutPreloads (): ThreadOptions {
+  const { NODE_OPTIONS: nodeOptions, ...env } = process.env
+  // Given no flags of its own, a thread reads NODE_OPTIONS again. All else stays: it may say whether to load the addon.
+  return nodeOptions === undefined ? { execArgv: [] } : { execArgv: [], env }
+}
+
+/**
+ * For a target, which may need a loader that stands there. While the application's own preloads run, its thread must not run
+ * them again: they would start another, without end. And a file that is not there any more must not keep it from starting.
+ *
+ * @param given what the user wants for the thread; it is left as it is
+ */
+export function withPreloads (given: ThreadOptions): ThreadOptions {
+  const isPreloading = require.main === undefined
+  // NODE_OPTIONS had a writer's thread preload what makes a transport: here at the latest that ends.
+  if (isPreloading && isWriterData(workerData)) return withoutPreloads()
+  const options: ThreadOptions = {}
+  // An ES module never shows as the main one: an application of that kind gives its flags to targets by `worker.execArgv`, as with pino.
+  if (given.execArgv === undefined && isPreloading && process.execArgv.some(isPreloadFlag)) options.execArgv = []
+  const { NODE_OPTIONS: nodeOptions } = process.env
+  if (given.env === undefined && nodeOptions !== undefined) {
+    const present = withoutMissing(nodeOptions)
+    if (present !== nodeOptions) options.env = { ...process.env, NODE_OPTIONS: present }
+  }
+  return options
+}
+
+function isPreloadFlag (word: string): boolean {
+  return PRELOAD_FLAGS.includes(word.split('=', 1)[0]!)
+}
+
+function withoutMissing (nodeOptions: string): string {
+  const words = nodeOptions.match(WORDS) ?? []
+  const kept: string[] = []
+  let isChanged = false
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!
+    if (!isPreloadFlag(word)) {
+      kept.push(word)
+      continue
+    }
+    const equals = word.indexOf('=')
+    const option = equals >= 0 ? [word] : words.slice(at, ++at + 1)
+    if (isMissing(equals >= 0 ? word.slice(equals + 1) : option[1] ?? '')) isChanged = true
+    else kept.push(...option)
+  }
+  return isChanged ? kept.join(' ') : nodeOptions
+}
+
+/** Of a file named by its whole path; what a package's name means is for Node to say. */
+function isMissing (word: string): boolean {
+  const name = word.replaceAll('"', '')
+  try {
+    const path = name.startsWith('file:') ? fileURLToPath(name) : name
+    if (isAbsolute(path)) createRequire(__filename).resolve(path)
+    return false
+  } catch {
+    return true
+  }
+}
