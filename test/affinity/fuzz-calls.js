@@ -98,17 +98,23 @@ const RIGHT = {
   setThreadPriority: fc.tuple(fc.integer({ min: 0, max: 19 })),
   storeAtThreadExit: fc.tuple(fc.integer({ min: 1, max: 64 }).map((length) => new Made(() => words(length))), fc.nat(8), fc.integer()),
   createPublisher: fc.tuple(
-    fc.tuple(fc.integer({ min: 1, max: 4096 }), fc.constantFrom(0, 0, 4)).map(([length, offset]) => new Made(() => words(length, offset))),
     fc.record({
       capacity: fc.constantFrom(8, 64, 1024, 4096, 8192),
-      dataStart: fc.nat(128).map((n) => n * 8),
+      dataStart: fc.nat(32).map((n) => n * 8),
       headerBytes: fc.constant(8),
       mostPayload: fc.nat(4096),
-      published: fc.nat(64),
-      quickEnd: fc.nat(64),
-      linesAccepted: fc.nat(32),
+      published: fc.nat(15).map((n) => 2 * n + 1),
+      quickEnd: fc.nat(15).map((n) => 2 * n),
+      linesAccepted: fc.nat(16),
       meta: fc.integer()
-    })),
+    }),
+    fc.integer({ min: -100, max: 20 }), fc.constantFrom(0, 0, 0, 4)
+  ).map(([layout, more, offset]) => {
+    // About as much memory as the layout needs: a byte too few must be seen.
+    const { dataStart, capacity, headerBytes, mostPayload } = layout
+    const length = Math.max(2, Math.ceil((dataStart + capacity + headerBytes + mostPayload + 1) / 4) + more)
+    return [new Made(() => words(length, offset)), layout]
+  }),
   writeFd: fc.tuple(
     fc.constant(sink), fc.uint8Array({ minLength: 100, maxLength: 9000 }), fc.nat(50), fc.integer({ min: 50, max: 100 }), fc.nat(3),
     fc.constant(new Made(() => words(8))), fc.nat(7))
@@ -136,7 +142,7 @@ function argumentsOf (name) {
 function publish (tryPublish, view) {
   for (const position of [0, 1, -1, 7, 0x7FFFFFFF, -0x80000000, 0x1234567]) {
     for (const room of [0, 100, 0x7FFFFFFF]) {
-      for (const value of ['', 'a line\n', '€'.repeat(20), '\uD800', 'x'.repeat(5000), 5, null, Symbol('s')]) {
+      for (const value of ['', 'a line\n', '€'.repeat(20), '€'.repeat(400), '\uD800', 'x'.repeat(1300), 'x'.repeat(5000), 5, null, Symbol('s')]) {
         view.fill(position)
         // Where quickEnd stands only the layout knows: every word says the same.
         for (let at = 0; at < view.length; at += 2) view[at] = position + room
