@@ -133,9 +133,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     const isAccepted = this.#port.writeCarefully(textOf(line), this.lastLevel)
     if (!isAccepted && !this.#isEnding && this.#writer.isOver) this.#refused()
     this.#wantMetadata(!this.#producer.isCalm)
-    this.#needsDrain = !isAccepted || this.#producer.used > this.#drainAt
+    const hasRoom = isAccepted && this.#producer.used <= this.#drainAt
+    this.#needsDrain ||= !hasRoom // once somebody was told to wait 'drain' is owed to him, whatever a later line finds
     if (this.#needsDrain || this.#producer.hasUntold) this.#tickSoon()
-    return !this.#needsDrain
+    return hasRoom
   }
 
   /** Whoever listens hears of writes to a writer that failed, as under thread-stream, once a turn of the event loop at most. */
@@ -347,8 +348,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     const number = this.#port.requestFlush()
     const hasStopped = progressWatch(this.#port, Math.min(this.#exitTimeout, IDLE_PATIENCE_MS))
     this.#watcher.watch(() => {
-      // A writer that is over will say why.
-      if (hasStopped() || this.#isClosed) return true
+      if (hasStopped() || this.#isClosed) return true // a writer that is over will say why
       if (!this.#port.isFlushed(number)) return false
       if (this.#needsDrain) this.#tick()
       return true

@@ -69,6 +69,18 @@ test("'drain' comes when there is room again after a write returned false", asyn
   await once(stream, 'close')
 })
 
+test("'drain' comes after a write returned false, also when a later line found room", async () => {
+  const stream = transport({ destination: file(), capacity: '64kb', exitTimeout: 60_000 })
+  while (stream.write('a line\n'));
+  expect(stream.flushSync()).toBe(true)
+  expect(stream.write(Buffer.from('bytes never go the quick way\n'))).toBe(true)
+  expect(stream.writableNeedDrain).toBe(true)
+  await once(stream, 'drain')
+  expect(stream.writableNeedDrain).toBe(false)
+  stream.end()
+  await once(stream, 'close')
+})
+
 test('a sink that cannot be opened is an error for whoever listens', async () => {
   const stream = transport({ destination: join(temporaryDirectory(), 'no', 'such', 'directory', 'app.log') })
   const logger = pino(stream)
