@@ -101,6 +101,11 @@ export const enum WriterWord {
   ReopenWanted = 17,
   /** Which start of the writer is the current one, from 1. Written by the thread that owns the writer. */
   Generation = 18,
+  /**
+   * Whose the rings are: twice the generation while its thread may still claim them, one more when it has, 0 when the owner
+   * took the offer back. Written by compare-exchange, by the owner and by a thread that claims.
+   */
+  Claim = 24,
   /** A bump each time a ring is announced, or may be from now on. Written (atomic add) by any thread that announces one. */
   RingsAnnounced = 20,
   /** Rings attached so far, which numbers them. Written (atomic add) by the thread that attaches one. */

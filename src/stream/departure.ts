@@ -35,7 +35,7 @@ export class Departure implements Leaver, SignalLeaver {
     supervisor.end()
     const hasEnded = isFlushed && port.waitFor(() => supervisor.hasEnded, this.#patienceMs)
     const linesLeft = port.linesLeft + supervisor.othersLinesLeft
-    if (!hasEnded && linesLeft > 0) tell(`pino-pinned: ${linesLeft} lines were left: the sink took nothing for ${this.#patienceMs} ms\n`)
+    if (!hasEnded && linesLeft > 0) tell(`pino-pinned: up to ${linesLeft} lines were left: the sink took nothing any more (exitTimeout: ${this.#patienceMs} ms)\n`)
   }
 }
 

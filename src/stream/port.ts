@@ -14,6 +14,8 @@ const START_PATIENCE_MS = 10_000
 export interface Keeper {
   /** The writer has opened its sink. */
   readonly isUp: boolean
+  /** The writer waits for its sink, open or not yet. */
+  readonly isWaitingForSink: boolean
   /** Nobody will take another line. */
   readonly isOver: boolean
   /** Replaces a writer that is known to be dead, without an event loop. */
@@ -49,6 +51,8 @@ export class Port {
   #isLeaving = false
   #mayWait = true
   #releasedAtTimeout = 0
+  /** `progress` when a flush last waited in vain. */
+  #progressAtTimeout = NaN
 
   constructor (ring: Ring, block: Int32Array, keeper: Keeper, settings: PortSettings & { wait: string, order: 'ring' | 'time' }) {
     this.ring = ring
@@ -74,8 +78,8 @@ export class Port {
     this.producer.open()
   }
 
-  /** The process's exit handlers are about to run. */
-  leave (): void { this.#isLeaving = true }
+  /** The process's exit handlers are about to run. Who ended the stream before has ended it. */
+  leave (): void { this.#isLeaving = !this.#isClosed }
 
   get isLeaving (): boolean { return this.#isLeaving }
 
@@ -121,11 +125,16 @@ export class Port {
    * Waits until everything published so far is delivered.
    *
    * @param patienceMs longest time without progress, in milliseconds
+   * @param again whether to wait although a flush has waited in vain since the sink last took something
    * @returns false if that time ran out, or nobody will take the lines
    */
-  flushSync (patienceMs: number): boolean {
+  flushSync (patienceMs: number, again = true): boolean {
     const number = this.requestFlush()
-    if (!this.waitFor(() => this.isFlushed(number), patienceMs)) return false
+    if (!again && this.progress === this.#progressAtTimeout) return this.isFlushed(number)
+    if (!this.waitFor(() => this.isFlushed(number), patienceMs)) {
+      this.#progressAtTimeout = this.progress
+      return false
+    }
     return !this.producer.hasUntold || this.#flushNotice(patienceMs)
   }
 
@@ -167,9 +176,9 @@ export class Port {
     return taken + this.#keeper.othersProgress + Atomics.load(this.#block, WriterWord.ClosingWork)
   }
 
-  /** How long to wait without progress: longer while the writer is not up yet. */
+  /** How long to wait without progress: longer while the writer is on its way up. */
   patience (patienceMs: number): number {
-    return this.#keeper.isUp ? patienceMs : Math.max(patienceMs, START_PATIENCE_MS)
+    return this.#keeper.isUp || this.#keeper.isWaitingForSink ? patienceMs : Math.max(patienceMs, START_PATIENCE_MS)
   }
 
   /** Bytes of the ring in use now. */

@@ -67,6 +67,8 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   #needsDrain = false
   #error: Error | null = null
   #isRefusalDue = false
+  /** A listener that logs what it hears must not hear of that again, and again. */
+  #isTellingRefusal = false
   /** Lines accepted when the stream last held an idle process. */
   #acceptedWhenIdle = 0
 
@@ -141,11 +143,12 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /** Whoever listens hears of writes to a writer that failed, as under thread-stream, once a turn of the event loop at most. */
   #refused (): void {
-    if (this.#isRefusalDue || this.#port.isLeaving) return
+    if (this.#isRefusalDue || this.#isTellingRefusal || this.#port.isLeaving) return
     this.#isRefusalDue = true
     setImmediate(() => {
       this.#isRefusalDue = false
-      this.onRefused(hasExited())
+      this.#isTellingRefusal = true
+      try { this.onRefused(hasExited()) } finally { this.#isTellingRefusal = false }
     })
   }
 
@@ -178,11 +181,12 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   /**
    * Waits until everything written so far is delivered, without an event loop.
    *
-   * @param patienceMs longest time without progress, in milliseconds; default: the option `exitTimeout`
+   * @param patienceMs longest time without progress, in milliseconds. Default: the option `exitTimeout`, but no time at all
+   *   if a flush has waited in vain and the sink has taken nothing since: pino flushes so with each `fatal` line
    * @returns false if that time ran out, or nobody will take the lines
    */
-  flushSync (patienceMs: number = this.#exitTimeout): boolean {
-    return this.#port.flushSync(patienceMs)
+  flushSync (patienceMs?: number): boolean {
+    return this.#port.flushSync(patienceMs ?? this.#exitTimeout, patienceMs !== undefined)
   }
 
   /** Delivers what there is, closes the sink and ends the writer: 'finish', then 'close'. Later lines are dropped and counted. */

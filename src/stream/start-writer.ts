@@ -37,8 +37,10 @@ export function startWriter (stream: RingStream, settings: Settings): Connection
   }
   const handle = (): Handle => {
     // Other threads log through it now: that this one forgot the stream does not matter any more.
-    if (!stream.closed) shared.add(stream)
-    stream.once('close', () => shared.delete(stream))
+    if (!stream.closed && !shared.has(stream)) {
+      shared.add(stream)
+      stream.once('close', () => shared.delete(stream))
+    }
     return makeHandle(supervisor.block.buffer as SharedArrayBuffer, supervisor.share(), settings)
   }
   const { exitTimeout, sync } = settings

@@ -18,6 +18,8 @@ const WRITER_FILE = join(__dirname, '..', 'writer', 'main.js')
 /** Pause before the writer is started again after a second, third … death in a row. The first costs no pause. */
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5000
+/** How long a thread that somebody waits for may take to come up: ten times what it takes, twice what it takes under heavy load. */
+const CLAIM_PATIENCE_MS = 500
 /** Writers that die although lines get through are started this far apart at the least: starting one costs 20–40 ms of a core. */
 const LEAST_BETWEEN_STARTS_MS = 250
 /** A writer that lived so long did not die of its start. */
@@ -191,10 +193,22 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   }
 
   #isKnownGone (): boolean {
-    if (Atomics.load(this.block, WriterWord.Gone) === this.#generation) return true
+    if (Atomics.load(this.block, WriterWord.Gone) === this.#generation || this.#hasTakenBack()) return true
     if (addon !== undefined || process.platform !== 'linux') return false
     const thread = Atomics.load(this.block, WriterWord.ThreadId)
     return thread > 0 && !existsSync(`/proc/self/task/${thread}`)
+  }
+
+  /**
+   * A thread can die before it has any way to tell. So one that has not claimed the rings in good time loses its right to
+   * them, and may be replaced: should it come up after all, it ends at once.
+   */
+  #hasTakenBack (): boolean {
+    const patienceMs = Math.min(CLAIM_PATIENCE_MS * 2 ** this.#deaths, LONGEST_PAUSE_MS)
+    if (performance.now() - this.#startedAt < patienceMs) return false
+    const offer = this.#generation * 2
+    // Pairs with the compare-exchange in the writer's main.ts: one of the two has the rings.
+    return Atomics.compareExchange(this.block, WriterWord.Claim, offer, 0) === offer
   }
 
   #start (): void {
@@ -203,6 +217,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     Atomics.store(this.block, WriterWord.ThreadId, 0)
     Atomics.store(this.block, WriterWord.State, WriterState.Starting)
     Atomics.store(this.block, WriterWord.Generation, generation)
+    Atomics.store(this.block, WriterWord.Claim, generation * 2)
     const worker = new Worker(writerFile(), this.#workerOptions())
     this.#worker = worker
     worker.on('message', (message: WriterMessage) => this.#received(generation, message))

@@ -14,6 +14,11 @@ export class WriterBlock {
 
   get isStalled (): boolean { return Atomics.load(this.block, WriterWord.Stalled) !== 0 }
 
+  /** The current writer waits for its sink, open or not yet. */
+  get isWaitingForSink (): boolean {
+    return this.isStalled && Atomics.load(this.block, WriterWord.Claim) === Atomics.load(this.block, WriterWord.Generation) * 2 + 1
+  }
+
   /** The current writer has opened its sink. */
   get isUp (): boolean { return Atomics.load(this.block, WriterWord.Opened) === Atomics.load(this.block, WriterWord.Generation) }
 

@@ -38,6 +38,7 @@ const blockWords: Word[] = [
   i32('Command', WriterWord.Command, 'owner'),
   i32('ReopenWanted', WriterWord.ReopenWanted, 'owner'),
   i32('Generation', WriterWord.Generation, 'owner'),
+  i32('Claim', WriterWord.Claim, 'owner'), // and once by a writer that comes up
   i32('RingsAnnounced', WriterWord.RingsAnnounced, 'owner'),
   i32('State', WriterWord.State, 'writer'),
   i32('Opened', WriterWord.Opened, 'writer'),

@@ -1,0 +1,92 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runScript, temporaryDirectory } from '../support/process'
+
+const linesOf = (path: string): number[] => readFileSync(path, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line).line)
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, line) => line)
+
+describe.each([['with the addon', ''], ['without the addon', 'off']])('a writer terminated before it has come up, %s,', (_, addon) => {
+  const env = { ...process.env, PINO_PINNED_ADDON: addon }
+
+  test.each<[string, string, string]>([
+    ["a line that waits under onFull: 'block'", "onFull: 'block', capacity: '64kb'", ''],
+    ['flushSync', '', 'if (!stream.flushSync()) throw new Error("not flushed")'],
+    ['the end of the process', '', '']
+  ])('is replaced by %s, and no line is lost', async (_, options, then) => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const { code, stderr } = await runScript(`
+      const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(path)}, ${options} })
+      const logger = require('pino')(stream)
+      stream.worker.terminate()
+      for (let line = 0; line < 2000; line++) logger.info({ line })
+      ${then}
+      process.exit()
+    `, { env })
+    expect({ code, left: /left/.test(stderr) }).toEqual({ code: 0, left: false })
+    expect(linesOf(path)).toEqual(upTo(2000))
+  })
+})
+
+/** A program whose sink takes nothing from the start. */
+async function withoutReader (exitTimeout: number, source: string): Promise<{ code: number | null, stdout: string, ms: number }> {
+  const fifo = join(temporaryDirectory(), 'fifo')
+  execFileSync('mkfifo', [fifo])
+  return await runScript(`
+    const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(fifo)}, exitTimeout: ${exitTimeout} })
+    const logger = require('pino')(stream)
+    ${source}
+  `)
+}
+
+test('a writer that waits for its sink gets no more than exitTimeout: the ten seconds are for one that comes up', async () => {
+  const { code, ms } = await withoutReader(200, "logger.info('x')")
+  expect(code).toBe(0)
+  expect(ms).toBeLessThan(9000)
+})
+
+test('pino flushes with each fatal line: with a sink that takes nothing, only the first of them waits', async () => {
+  const { code, stdout } = await withoutReader(1500, `
+    const before = performance.now()
+    for (let line = 0; line < 20; line++) logger.fatal('again')
+    console.log(performance.now() - before)
+  `)
+  expect(code).toBe(0)
+  expect(Number(stdout)).toBeLessThan(20 * 1500 / 2)
+})
+
+test("a listener that logs each 'error' does not hear of its own lines for ever: the process ends", async () => {
+  const { code, stdout } = await runScript(`
+    const stream = require('pino-pinned').transport({ destination: '/no/such/directory/app.log' })
+    const logger = require('pino')(stream)
+    let errors = 0
+    stream.on('error', (error) => { errors++; logger.error(error) })
+    const hold = setInterval(() => {}, 1000)
+    stream.on('close', () => clearInterval(hold))
+    process.on('exit', () => console.log(errors))
+  `)
+  expect(code).toBe(0)
+  expect(Number(stdout)).toBeGreaterThan(0)
+  expect(Number(stdout)).toBeLessThan(5)
+})
+
+test('lines of exit handlers after end() are refused one and all: what is accepted is in the file', async () => {
+  for (let round = 0; round < 8; round++) {
+    const path = join(temporaryDirectory(), 'app.log')
+    const { stdout } = await runScript(`
+      const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(path)} })
+      const logger = require('pino')(stream)
+      stream.on('ready', () => {
+        for (let line = 0; line < 3000; line++) logger.info({ line })
+        stream.end()
+        process.on('exit', () => {
+          for (let line = 0; line < 50; line++) logger.info({ line })
+          console.log(JSON.stringify(stream.stats()))
+        })
+        process.exit()
+      })
+    `)
+    expect(JSON.parse(stdout)).toMatchObject({ linesAccepted: 3000, linesDropped: 50 })
+    expect(linesOf(path)).toEqual(upTo(3000))
+  }
+})
