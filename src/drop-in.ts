@@ -3,7 +3,9 @@ import { parentPort } from 'node:worker_threads'
 import { readOptions, type Settings } from './options'
 import { dropInCallers } from './resolve-target'
 import { connectTo } from './stream/connect-guest'
-import { type Connect, type DropCounts, RingStream } from './stream/ring-stream'
+import type { Connect } from './stream/connection'
+import type { DropCounts } from './stream/drop-teller'
+import { RingStream } from './stream/ring-stream'
 import { findHandle } from './stream/share'
 
 /**

@@ -16,7 +16,9 @@ export type { DroppedByLevel } from './stream/counts'
 export type { Handle } from './stream/handle'
 export type { ProducerStats } from './stream/writer-access'
 export { attach, AttachedStream } from './stream/attached-stream'
-export { RingStream, type DropCounts, type Stats } from './stream/ring-stream'
+export type { DropCounts } from './stream/drop-teller'
+export { RingStream } from './stream/ring-stream'
+export type { Stats } from './stream/stats'
 
 /**
  * Makes a stream for `pino(stream)`: what is logged goes into shared memory, and a writer thread takes it to a file, a

@@ -70,7 +70,7 @@ export interface Settings {
 
 /** `worker` of `pino.transport()`: what the writer's `Worker` gets, and `autoEnd`. */
 export type WriterWorkerOptions = WorkerOptions & {
-  /** `false`: nothing is drained by itself when the process ends. */
+  /** `false`: when the process ends, the target is not: lines are delivered to it and nothing more. */
   autoEnd?: boolean
 }
 

@@ -12,12 +12,17 @@ export class Departure implements Leaver, SignalLeaver {
   readonly #port: Port
   readonly #supervisor: Supervisor
   readonly #patienceMs: number
+  readonly #ends: boolean
 
-  /** @param patienceMs longest time without progress, in milliseconds */
-  constructor (port: Port, supervisor: Supervisor, patienceMs: number) {
+  /**
+   * @param patienceMs longest time without progress, in milliseconds
+   * @param ends whether to end the writer too, or (`autoEnd: false`) only to deliver what there is
+   */
+  constructor (port: Port, supervisor: Supervisor, patienceMs: number, ends: boolean) {
     this.#port = port
     this.#supervisor = supervisor
     this.#patienceMs = patienceMs
+    this.#ends = ends
   }
 
   hurry (): void { this.#port.requestFlush() }
@@ -31,9 +36,9 @@ export class Departure implements Leaver, SignalLeaver {
     const supervisor = this.#supervisor
     if (supervisor.isOver) return
     // Room for the notice comes as the writer goes on; the order to end must not overtake it.
-    const isFlushed = !port.producer.hasUntold || port.flushSync(this.#patienceMs)
-    supervisor.end()
-    const hasEnded = isFlushed && port.waitFor(() => supervisor.hasEnded, this.#patienceMs)
+    const isFlushed = (this.#ends && !port.producer.hasUntold) || port.flushSync(this.#patienceMs)
+    if (this.#ends) supervisor.end()
+    const hasEnded = isFlushed && (!this.#ends || port.waitFor(() => supervisor.hasEnded, this.#patienceMs))
     const linesLeft = port.linesLeft + supervisor.othersLinesLeft
     if (!hasEnded && linesLeft > 0) tell(`pino-pinned: up to ${linesLeft} lines were left: the sink took nothing any more (exitTimeout: ${this.#patienceMs} ms)\n`)
   }

@@ -18,10 +18,6 @@ import type { SupervisorHost } from './supervisor'
 import { Watcher } from './watcher'
 import { stallWatch, type WriterAccess } from './writer-access'
 
-export type { Connect, Connection } from './connection'
-export type { DropCounts } from './drop-teller'
-export type { Stats } from './stats'
-
 /** With this property true pino sets `lastLevel` and its like before each write; it costs 160 ns a line. */
 const METADATA = Symbol.for('pino.metadata')
 /** How often the event loop looks while there are drops to tell of, and while somebody waits for 'drain'. */

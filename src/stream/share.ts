@@ -13,7 +13,8 @@ import type { Settings } from '../options'
 import { WriterState, WriterWord } from '../ring/layout'
 import { connectTo } from './connect-guest'
 import type { Handle } from './handle'
-import type { Connection, RingStream } from './ring-stream'
+import type { Connection } from './connection'
+import type { RingStream } from './ring-stream'
 import { startWriter } from './start-writer'
 
 /** An owner answers as soon as its event loop turns. */

@@ -6,7 +6,8 @@ import { Departure } from './departure'
 import { type Handle, makeHandle } from './handle'
 import { Port, progressWatch } from './port'
 import { addLeaver, removeLeaver } from './process-exit'
-import type { Connection, RingStream } from './ring-stream'
+import type { Connection } from './connection'
+import type { RingStream } from './ring-stream'
 import { leaveOnSignals, onSignals } from './signals'
 import { Supervisor } from './supervisor'
 import { Watcher } from './watcher'
@@ -49,8 +50,8 @@ export function startWriter (stream: RingStream, settings: Settings): Connection
 
 /** Apart from the stream: what is made here lives as long as the writer, and must not hold the stream. */
 function followProcess (port: Port, supervisor: Supervisor, { exitTimeout, flushOnSignal, reopenOnSignal, worker }: Settings): void {
-  const departure = new Departure(port, supervisor, exitTimeout)
-  if (worker.autoEnd !== false) addLeaver(departure)
+  const departure = new Departure(port, supervisor, exitTimeout, worker.autoEnd !== false)
+  addLeaver(departure)
   const forgetReopen = onSignals(reopenOnSignal, 'reopenOnSignal', () => supervisor.reopen())
   const forgetFlush = leaveOnSignals(flushOnSignal, departure)
   supervisor.onClosed = () => {

@@ -44,6 +44,14 @@ describe.each(WAYS)('a process that leaves %s', (_, leave, expectedCode) => {
   })
 })
 
+test('with autoEnd: false the target is not ended when the process leaves, and has every line', async () => {
+  const path = join(temporaryDirectory(), 'app.log')
+  const target = join(__dirname, '..', 'fixtures', 'append-target.js')
+  const { code } = await runScript(setUp({ target, options: { path }, worker: { autoEnd: false } }))
+  expect(messages(path)).toEqual(everything)
+  expect(code).toBe(0)
+})
+
 test('the writer does not keep an idle process alive, from the first moment', async () => {
   const { code, signal } = await runScript(`require('pino-pinned').transport({ destination: ${JSON.stringify(join(temporaryDirectory(), 'app.log'))} })`)
   expect({ code, signal }).toEqual({ code: 0, signal: null })
