@@ -22,7 +22,7 @@ export interface Standing {
   readonly results: Result[]
   /** The step it wants to make; null when it has ended. */
   readonly next: Access | null
-  /** It may not be terminated here: the code promises a straight line. */
+  /** It may not be terminated here: the addon does this in one native call. */
   readonly isStraight: boolean
   /** Text that stands for `results` up to `restsAt` when states are compared. */
   readonly restsAs: string
