@@ -72,7 +72,7 @@ Outcome SetThreadPriority(int nice);
 enum class WriteMode {
   kFile,    // a regular file: everything in one write(2), again after a short one
   kPipe,    // non-blocking: whole lines, at most PIPE_BUF bytes a write(2) unless one line is longer
-  kSocket,  // send(2) that neither waits nor raises SIGPIPE
+  kSocket,  // like kPipe with up to 16 KiB, by send(2) that neither waits nor raises SIGPIPE
   kBlockingPipe,  // like kPipe, for a descriptor in blocking mode: only what fits without waiting
 };
 

@@ -39,14 +39,18 @@ const char* EndOfTerminalPiece(const char* from, const char* to) {
   return end;
 }
 
-// A write(2) of at most PIPE_BUF bytes to a pipe is never mixed with another process's. So: as many
-// whole lines as that holds, or the first line alone if it is longer.
-const char* EndOfPipePiece(const char* from, const char* to) {
-  if (to - from <= PIPE_BUF) return to;
-  for (const char* end = from + PIPE_BUF; end > from; end--) {
+// A write(2) of at most PIPE_BUF bytes to a pipe is never mixed with another process's. Neither is what a Unix
+// socket takes as one buffer of the kernel's (Linux: this much at the least, unless SO_SNDBUF was made small).
+constexpr ptrdiff_t kPipePiece = PIPE_BUF;
+constexpr ptrdiff_t kSocketPiece = 16 * 1024;
+
+// As many whole lines as `most` bytes hold, or the first line alone if it is longer.
+const char* EndOfWholeLines(const char* from, const char* to, ptrdiff_t most) {
+  if (to - from <= most) return to;
+  for (const char* end = from + most; end > from; end--) {
     if (end[-1] == '\n') return end;
   }
-  const char* rest = from + PIPE_BUF;
+  const char* rest = from + most;
   const void* newline = memchr(rest, '\n', static_cast<size_t>(to - rest));
   return newline == nullptr ? to : static_cast<const char*>(newline) + 1;
 }
@@ -101,11 +105,12 @@ class Target {
 
   // How far one call may go.
   const char* EndOfPiece(const char* from, const char* to) const {
-    if (mode_ == WriteMode::kPipe) return EndOfPipePiece(from, to);
+    if (mode_ == WriteMode::kPipe) return EndOfWholeLines(from, to, kPipePiece);
+    if (mode_ == WriteMode::kSocket) return EndOfWholeLines(from, to, kSocketPiece);
     if (mode_ != WriteMode::kBlockingPipe) return to;
     if (is_terminal_) return EndOfTerminalPiece(from, to);
     // More than PIPE_BUF could be taken half and wait for the rest, so a long line goes in parts here.
-    return std::min(EndOfPipePiece(from, to), from + std::min<ptrdiff_t>(PIPE_BUF, to - from));
+    return std::min(EndOfWholeLines(from, to, kPipePiece), from + std::min(kPipePiece, to - from));
   }
 
   ssize_t Write(const char* from, size_t length) {

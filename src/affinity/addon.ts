@@ -77,7 +77,7 @@ export enum WriteMode {
   File = 0,
   /** A non-blocking pipe or terminal: whole lines, at most PIPE_BUF bytes a call unless one line is longer. */
   Pipe = 1,
-  /** A socket, whether it blocks or not. */
+  /** A socket, whether it blocks or not: whole lines, at most 16 KiB a call unless one line is longer. */
   Socket = 2,
   /** A pipe, FIFO or terminal in blocking mode: at most PIPE_BUF bytes a call, and only what fits without waiting. */
   BlockingPipe = 3

@@ -8,8 +8,8 @@ import type { SinkKind } from './sink-errors'
 
 const { O_APPEND, O_CREAT, O_NOCTTY = 0, O_NONBLOCK = 0, O_TRUNC, O_WRONLY } = constants
 const NEWLINE = 10
-/** What a write of at most so many bytes to a pipe does, it does whole, whatever other processes write to it (Linux). */
-const PIPE_BUF = 4096
+/** A write of so many bytes is done whole, whatever other processes write to the same pipe or Unix socket (Linux). */
+const WHOLE_BYTES = { [WriteMode.File]: Infinity, [WriteMode.Pipe]: 4096, [WriteMode.BlockingPipe]: Infinity, [WriteMode.Socket]: 16 * 1024 }
 const DEFAULT_MODE = 0o666
 
 /** An errno as a thrown error has it. */
@@ -103,8 +103,9 @@ export class FdSink {
   /** Without the addon a socket or a terminal that could not be reopened is written as it is: that call can block. */
   #writeWithoutAddon (bytes: Buffer, from: number, to: number): number {
     let end = to
-    if (this.#mode === WriteMode.Pipe && end - from > PIPE_BUF) {
-      const last = bytes.lastIndexOf(NEWLINE, from + PIPE_BUF - 1)
+    const whole = WHOLE_BYTES[this.#mode]
+    if (end - from > whole) {
+      const last = bytes.lastIndexOf(NEWLINE, from + whole - 1)
       end = last >= from ? last + 1 : Math.min(to, endOfLine(bytes, from))
     }
     try {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readlinkSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs'
 import { scriptFile } from '../support/process'
 import { check, expectComplete, finish, load, makeFifo, numbered, open, Reader, until } from './support'
 
@@ -126,15 +126,41 @@ test('a standard output that is a FIFO with a name gets a new reader too', async
   second.close()
 })
 
-test('two processes on one pipe tear no line of each other', async () => {
+/** What `cat` reads, and what two processes can have as standard output so that it comes to `cat`. */
+const sharedOutputs = {
+  pipe: () => {
+    const path = makeFifo()
+    const cat = spawn('cat', [path], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const fd = openSync(path, 'w')
+    return { cat, output: fd, close: () => { closeSync(fd) } }
+  },
+  // What Node gives a child as a pipe is a pair of sockets.
+  'Unix socket': () => {
+    const cat = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] })
+    return { cat, output: cat.stdin, close: () => { cat.stdin.destroy() } }
+  }
+}
+
+test.each(Object.entries(sharedOutputs))('two processes on one %s tear no line of each other', async (_, share) => {
   const script = scriptFile(`
+    const name = process.argv[2]
     const stream = require('pino-pinned').transport({ onFull: 'block', exitTimeout: 20000 })
-    for (let n = 0; n < 8000; n++) stream.write('[' + process.argv[2] + ' ' + n + ' ' + process.argv[2].repeat(n * 37 % 300) + ']\\n')`)
-  const command = ['a', 'b'].map((name) => `"${process.execPath}" "${script}" ${name} &`).join(' ')
-  const child = spawn('sh', ['-c', `${command} wait`], { stdio: ['ignore', 'pipe', 'inherit'] })
+    stream.on('ready', () => process.send('ready'))
+    process.once('message', () => {
+      for (let n = 0; n < 8000; n++) stream.write('[' + name + ' ' + n + ' ' + name.repeat(n * 37 % 300) + ']\\n')
+      process.disconnect()
+    })`)
+  const { cat, output, close } = share()
   let text = ''
-  child.stdout.on('data', (chunk) => { text += chunk })
-  await once(child, 'close')
+  cat.stdout.on('data', (chunk) => { text += chunk })
+  const read = once(cat, 'close')
+  const children = ['a', 'b'].map((name) => spawn(process.execPath, [script, name], { stdio: ['ignore', output, 'inherit', 'ipc'] }))
+  await Promise.all(children.map((child) => once(child, 'message')))
+  const ended = children.map((child) => once(child, 'close'))
+  for (const child of children) child.send('go')
+  await Promise.all(ended)
+  close()
+  await read
   const lines = text.trimEnd().split('\n')
   const expected = (name: string): string[] => Array.from({ length: 8000 }, (_, n) => `[${name} ${n} ${name.repeat(n * 37 % 300)}]`)
   expect(lines.filter((line) => line.startsWith('[a'))).toEqual(expected('a'))
