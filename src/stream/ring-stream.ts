@@ -26,8 +26,8 @@ const DRAIN_TICK_MS = 5
 /** A flush callback hears that nothing moves after this long; as long as thread-stream waits. */
 const FLUSH_PATIENCE_MS = 10_000
 
-/** Events that no line in the ring brings about. */
-const NOT_OF_LINES: ReadonlySet<string | symbol> = new Set(['ready', 'finish', 'close', 'message', 'newListener', 'removeListener'])
+/** Events that no line in the ring brings about. 'message' is not one of them: a target listens, which may answer a line, or print. */
+const NOT_OF_LINES: ReadonlySet<string | symbol> = new Set(['ready', 'finish', 'close', 'newListener', 'removeListener'])
 /** How long an idle process is held for those who listen, without progress. The wait at its exit comes on top. */
 const IDLE_PATIENCE_MS = 500
 
@@ -67,7 +67,6 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   #isTellingRefusal = false
   /** Lines accepted when the stream last held an idle process. */
   #acceptedWhenIdle = 0
-
   #ticker: NodeJS.Timeout | undefined
   #tickMs = TICK_MS
   #isTicking = false
@@ -335,8 +334,8 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   }
 
   /**
-   * @internal The event loop has nothing left to do. If somebody listens for what lines in the ring may bring about (an event
-   * of the target, 'error', 'drain'), this holds it until they are delivered or nothing moves any more.
+   * @internal The event loop has nothing left to do. If lines in the ring may bring about what takes an event loop (an event
+   * of the target or what it prints, 'error', 'drain'), this holds it until they are delivered or nothing moves any more.
    *
    * @returns whether it is held
    */
@@ -351,6 +350,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
       if (hasStopped() || this.#isClosed) return true // a writer that is over will say why
       if (!this.#port.isFlushed(number)) return false
       if (this.#needsDrain) this.#tick()
+      setImmediate(() => {}) // what the target sent before is on its way to this thread, and arrives within a turn
       return true
     })
     return true

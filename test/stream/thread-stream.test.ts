@@ -103,6 +103,18 @@ describe('a RingStream in thread-stream\'s place', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'first\nthen idle\n' })
   })
 
+  test('keeps an idle process until what a target prints with console.log is printed: the main thread does that for it', async () => {
+    const filename = target(`module.exports = () => new Writable({ write (chunk, encoding, done) {
+      setTimeout(() => { console.log('printed: ' + chunk.toString().trimEnd()); done() }, 50)
+    } })`)
+    const { code, stdout } = await runScript(`
+      const { transport } = require('pino-pinned')
+      const stream = transport({ target: ${JSON.stringify(filename)} })
+      stream.once('ready', () => stream.write('the only line\\n'))
+    `)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'printed: the only line\n' })
+  })
+
   test('loads the writer from where a bundler says that it is', async () => {
     const writer = join(temporaryDirectory(), 'bundled-writer.js')
     writeFileSync(writer, `require(${JSON.stringify(join(ROOT, 'dist', 'writer', 'main.js'))})`)
