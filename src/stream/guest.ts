@@ -56,6 +56,9 @@ export class Guest extends WriterBlock implements WriterAccess {
 
   get isClosed (): boolean { return this.hasEnded }
 
+  /** What its sink is only the owner knows. */
+  get saysIfWaiting (): boolean { return false }
+
   get othersProgress (): number { return 0 }
 
   get state (): WriterStateName {

@@ -7,7 +7,7 @@ import { totalsOf } from './counts'
 
 /** A waiting thread looks by itself so often whether the writer lives. */
 const LOOK_MS = 5
-/** A writer that has not come up yet gets more time than one that stopped working: starting a thread on a busy machine takes long. */
+/** A writer that has not come up yet, or has no core, gets more time than one whose sink takes nothing: on a busy machine that takes long. */
 const START_PATIENCE_MS = 10_000
 
 /** What a port needs to know of the writer. */
@@ -16,6 +16,8 @@ export interface Keeper {
   readonly isUp: boolean
   /** The writer waits for its sink, open or not yet. */
   readonly isWaitingForSink: boolean
+  /** The writer always says when it waits for its sink: if it does not, what it lacks is a core. */
+  readonly saysIfWaiting: boolean
   /** Nobody will take another line. */
   readonly isOver: boolean
   /** Replaces a writer that is known to be dead, without an event loop. */
@@ -176,9 +178,10 @@ export class Port {
     return taken + this.#keeper.othersProgress + Atomics.load(this.#block, WriterWord.ClosingWork)
   }
 
-  /** How long to wait without progress: longer while the writer is on its way up. */
+  /** How long to wait without progress: longer while the machine, not the sink, keeps the writer from its work. */
   patience (patienceMs: number): number {
-    return this.#keeper.isUp || this.#keeper.isWaitingForSink ? patienceMs : Math.max(patienceMs, START_PATIENCE_MS)
+    const { isUp, isWaitingForSink, saysIfWaiting } = this.#keeper
+    return isWaitingForSink || (isUp && !saysIfWaiting) ? patienceMs : Math.max(patienceMs, START_PATIENCE_MS)
   }
 
   /** Bytes of the ring in use now. */

@@ -113,6 +113,9 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     }
   }
 
+  /** A target may wait for anything. */
+  get saysIfWaiting (): boolean { return this.#settings.sink.kind === 'fd' }
+
   get othersProgress (): number { return this.#roster.progress }
   get othersLinesLeft (): number { return this.#roster.linesLeft }
   others (): { totals: Totals, producers: ProducerStats[] } { return this.#roster.stats() }
