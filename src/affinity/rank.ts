@@ -1,6 +1,5 @@
 /** Which of its siblings a process is, so that the writers of forked processes do not all choose the same core. */
 
-import cluster from 'node:cluster'
 import { readdirSync, readFileSync } from 'node:fs'
 
 /**
@@ -8,6 +7,8 @@ import { readdirSync, readFileSync } from 'node:fs'
  * started its place among its parent's children (from 1), where the system tells that (Linux), else 1.
  */
 export function processRank (): number {
+  // Loaded only here: it brings the network and child processes, a megabyte that a logger has no need of.
+  const cluster = require('node:cluster') as typeof import('node:cluster').default
   if (cluster.worker !== undefined) return cluster.worker.id
   const environment = initialEnvironment()
   const id = Number(environment.get('NODE_UNIQUE_ID'))

@@ -5,7 +5,6 @@
  * pino's own transport threads, which do not inherit from each other, ask on a channel besides.
  */
 
-import { createHash } from 'node:crypto'
 import { setTimeout } from 'node:timers'
 import { inspect } from 'node:util'
 import { BroadcastChannel, getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads'
@@ -27,8 +26,9 @@ type Word = { asks: number } | { handle: Handle }
 
 /** The same for all settings that are the same, in all threads of the process and no other. */
 export function shareKey (settings: Settings): string {
+  // As it is: a hash would be shorter, but costs the process a megabyte of cryptography.
   const text = inspect(settings, { sorted: true, depth: Infinity, maxArrayLength: null, maxStringLength: null, customInspect: false, breakLength: Infinity })
-  return `pino-pinned/${process.pid}/shared/${createHash('sha256').update(text).digest('base64url')}`
+  return `pino-pinned/${process.pid}/shared/${text}`
 }
 
 /** Gives a stream a writer of its own, or with `share` that of a thread before it. */
