@@ -27,6 +27,9 @@ export class FdSink {
   /** We opened it, so we close it. */
   #isOurs = false
   #isRegular = false
+  /** What is or was open last, and whether the one before was the same regular file. */
+  #file: Stats | undefined
+  #isSameFile = false
   #kind: SinkKind = 'descriptor'
   /** It was open before, by this thread or by the one it takes over from: then nothing may be truncated. */
   #hasBeenOpen: boolean
@@ -43,6 +46,9 @@ export class FdSink {
   /** What the table of errors distinguishes. */
   get kind (): SinkKind { return this.#kind }
   get hasBeenOpen (): boolean { return this.#hasBeenOpen }
+
+  /** Opened again, the path led to the very file that it led to before: it has what it took. */
+  get isSameFile (): boolean { return this.#isSameFile }
 
   /** Opens the sink, again if it was open. Throws what the system says. */
   open (): void {
@@ -79,6 +85,9 @@ export class FdSink {
 
   #setMode (stats: Stats, isNonBlocking: boolean): void {
     this.#isRegular = stats.isFile()
+    // An empty one may be another that was given the number of a deleted one, or has been truncated.
+    this.#isSameFile = this.#isRegular && stats.size > 0 && stats.dev === this.#file?.dev && stats.ino === this.#file.ino
+    this.#file = stats
     this.#kind = this.#path !== null ? 'path' : 'descriptor'
     if (stats.isFIFO() && (this.#path !== null || hasPath(this.#settings.destination as number))) this.#kind = 'fifo'
     if (stats.isSocket()) this.#mode = WriteMode.Socket
@@ -127,7 +136,15 @@ export class FdSink {
 
   /** Brings everything written to the disk. */
   sync (): void {
-    if (this.#isRegular) fsyncSync(this.#fd)
+    if (!this.#isRegular) return
+    for (;;) {
+      try {
+        fsyncSync(this.#fd)
+        return
+      } catch (error) {
+        if ((error as SystemError).code !== 'EINTR') throw error
+      }
+    }
   }
 
   close (): void {

@@ -22,6 +22,7 @@ export class FdWriter {
   /** The pause after the next failure, and the error that it grew with. */
   #pauseMs = 0
   #stalledBy = ''
+  #hasWarnedOfSync = false
 
   readonly #turns: Turns
 
@@ -105,9 +106,12 @@ export class FdWriter {
   #sync (): void {
     try {
       this.#sink.sync()
+      this.#hasWarnedOfSync = false
     } catch (error) {
-      // What a failed fsync leaves behind nobody can tell: the kernel may have given the pages up. Say so and go on.
-      this.#thread.warn(error as Error)
+      // What a failed fsync leaves behind nobody can tell: the kernel may have given the pages up. Say so once and go on.
+      const { errno } = error as SystemError
+      if (!this.#hasWarnedOfSync) this.#thread.warn(Object.assign(error as SystemError, { code: nameOf(errno) }))
+      this.#hasWarnedOfSync = true
     }
   }
 
@@ -118,8 +122,8 @@ export class FdWriter {
         this.#pause(code, errno)
         if (this.#thread.wantsReopen) {
           // The line under way begins anew in the new file; what the old one has of it must not be all there is.
-          if (this.#sink.isPath) consumer.rewind(false)
           this.#reopen()
+          if (this.#sink.isPath && !this.#sink.isSameFile) consumer.rewind(false)
         }
         return
       case 'next-reader':
@@ -137,10 +141,10 @@ export class FdWriter {
     }
   }
 
-  /** Opens the sink again, and goes on with the line under way from its start. */
+  /** Opens the sink again. The line under way goes on in the file that has its beginning; in any other it starts anew. */
   #openForLine (consumer: Consumer): void {
-    consumer.rewind(false)
     this.#open()
+    if (!this.#sink.isSameFile) consumer.rewind(false)
   }
 
   /** Opens the sink, waiting as long as the table says that it may still open. */
@@ -150,8 +154,9 @@ export class FdWriter {
         this.#sink.open()
         return
       } catch (error) {
-        const { code, errno } = error as SystemError
-        if (remedyOfOpen(code, this.#sink.hasBeenOpen) === 'final') throw error
+        const { errno } = error as SystemError
+        const code = nameOf(errno)
+        if (remedyOfOpen(code, this.#sink.hasBeenOpen) === 'final') throw Object.assign(error as SystemError, { code })
         this.#pause(code, errno)
       }
     }

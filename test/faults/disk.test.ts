@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { openSync, rmSync, writeFileSync } from 'node:fs'
+import { openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runCommand, runScript, scriptFile, temporaryDirectory } from '../support/process'
@@ -42,6 +42,24 @@ describe('a disk that fills up and is freed', () => {
     rmSync(join(disk, 'ballast'))
     await finish(stream)
     expectComplete(stream, check(read(path)), 4000, 3)
+  })
+
+  test.each(['the same', 'another'])('tears no line either when %s file is opened (reopen) meanwhile', async (which) => {
+    const disk = smallDisk('512k')
+    const path = join(disk, 'app.log')
+    const old = path + '.1'
+    writeFileSync(old, '')
+    writeFileSync(join(disk, 'ballast'), Buffer.alloc(350_000))
+    const { stream } = open({ destination: path, capacity: '1mb' })
+    await load(stream, 0, 4000)
+    await until(() => stream.stats().writerState === 'stalled')
+    if (which === 'another') renameSync(path, old)
+    await new Promise<void>((resolve, reject) => stream.reopen((error) => { if (error) reject(error); else resolve() }))
+    rmSync(join(disk, 'ballast'))
+    await finish(stream)
+    // What the old file has of the line under way when it is left stands there for good; the new one has all of that line.
+    const whole = read(old).slice(0, read(old).lastIndexOf('\n') + 1)
+    expectComplete(stream, check(whole + read(path)), 4000)
   })
 
   test('pino.transport, in its place, loses or tears lines', async () => {

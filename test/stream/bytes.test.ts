@@ -30,7 +30,7 @@ function writtenByPino (texts: string[]): Buffer {
 
 async function writtenByUs (texts: string[], options: TransportOptions): Promise<Buffer> {
   const path = join(temporaryDirectory(), 'ours.log')
-  const stream = transport({ destination: path, ...options })
+  const stream = transport({ destination: path, exitTimeout: 20_000, ...options })
   for (const text of texts) stream.write(text)
   stream.end()
   await once(stream, 'close')
@@ -67,7 +67,7 @@ test('objects that pino logs come out byte for byte as its own destination write
     logger.fatal('')
   }
   const [path, pinoPath] = [join(temporaryDirectory(), 'ours.log'), join(temporaryDirectory(), 'pino.log')]
-  const stream = transport({ destination: path })
+  const stream = transport({ destination: path, exitTimeout: 20_000 })
   log(stream)
   stream.end()
   await once(stream, 'close')
@@ -78,7 +78,7 @@ test('objects that pino logs come out byte for byte as its own destination write
 test('bytes are written as they are, characters cut between two writes too', async () => {
   const bytes = Buffer.from('世界🌍\n'.repeat(50))
   const path = join(temporaryDirectory(), 'ours.log')
-  const stream = transport({ destination: path })
+  const stream = transport({ destination: path, exitTimeout: 20_000 })
   for (let at = 0; at < bytes.length; at += 7) stream.write(bytes.subarray(at, at + 7))
   stream.end()
   await once(stream, 'close')
