@@ -12,6 +12,8 @@ export interface Mark {
   readonly bytes: number
   readonly skipped: number
   readonly outputEnds: number
+  /** The time that dates the next line, if none of its own does. */
+  readonly time: number
 }
 
 /**
@@ -41,9 +43,8 @@ export class Consumer implements Mark {
   bytes: number
   skipped: number
   outputEnds: number
-
   /** The last time that was gathered; what follows it is as old. */
-  #time = 0
+  time: number
 
   /** The batch under way: its bytes in the gather space, and how many of them the sink has taken. */
   #batchBytes = 0
@@ -63,6 +64,7 @@ export class Consumer implements Mark {
     this.bytes = ring.counts[at + 2]!
     this.skipped = ring.counts[at + 3]!
     this.outputEnds = ring.counts[at + 4]!
+    this.time = ring.counts[at + 5]!
     this.#tell(this) // a writer before this one may have died before it could
     const base = Atomics.load(ring.words, RingWord.BatchBase)
     if (base === this.#baseOf(this.position)) this.#batchTaken = Atomics.load(ring.words, RingWord.BatchTaken)
@@ -127,9 +129,10 @@ export class Consumer implements Mark {
    *
    * @param mostLines stop after so many lines; for a sink that takes batches whole, without `took`
    * @param until stop before a record that is dated later, in milliseconds of the machine's monotonic clock
+   * @param enoughBytes stop when the batch has so many
    * @returns false if there was nothing to gather
    */
-  gather (mostLines = Infinity, until = Infinity): boolean {
+  gather (mostLines = Infinity, until = Infinity, enoughBytes = Infinity): boolean {
     const start = this.position
     if (this.available === 0) {
       if (!this.mustClose) return false
@@ -140,7 +143,8 @@ export class Consumer implements Mark {
     const linesStop = this.lines + mostLines
     let position = start
     let to = this.ring.gatherStart
-    while (position !== this.#published && this.lines < linesStop) {
+    const enough = this.ring.gatherStart + enoughBytes
+    while (position !== this.#published && this.lines < linesStop && to < enough) {
       const place = DATA_START + (position & this.#mask)
       const size = words[place >> 2]!
       if (until !== Infinity && this.#timeAt(place) > until) break
@@ -154,13 +158,16 @@ export class Consumer implements Mark {
     return true
   }
 
+  /** Gathers no more of the batch under way than a writer before this one began: what it had in mind of the rest, nobody knows. */
+  gatherUnderWay (): boolean { return this.isUnderWay && this.gather(Infinity, Infinity, this.#batchTaken) }
+
   /** When the next record was published, as its producer says; undefined if there is none. */
   get headTime (): number | undefined {
     return this.available === 0 ? undefined : this.#timeAt(DATA_START + (this.position & this.#mask))
   }
 
   #timeAt (place: number): number {
-    return (this.#words[(place >> 2) + 1]! & 0xFF) === Kind.Time ? this.#counts[(place + HEADER_BYTES) / 8]! : this.#time
+    return (this.#words[(place >> 2) + 1]! & 0xFF) === Kind.Time ? this.#counts[(place + HEADER_BYTES) / 8]! : this.time
   }
 
   #begin (start: number, to: number): void {
@@ -248,7 +255,7 @@ export class Consumer implements Mark {
 
   /** How far `gather` has come, to release up to there later. */
   mark (): Mark {
-    return { position: this.position, lines: this.lines, bytes: this.bytes, skipped: this.skipped, outputEnds: this.outputEnds }
+    return { position: this.position, lines: this.lines, bytes: this.bytes, skipped: this.skipped, outputEnds: this.outputEnds, time: this.time }
   }
 
   /**
@@ -264,6 +271,7 @@ export class Consumer implements Mark {
     counts[at + 2] = mark.bytes
     counts[at + 3] = mark.skipped
     counts[at + 4] = mark.outputEnds
+    counts[at + 5] = mark.time
     // Pairs with the load in a successor's constructor: the totals are written before they hold.
     Atomics.store(this.#words, RingWord.TotalsSlot, slot)
     this.#slot = slot
@@ -309,7 +317,7 @@ export class Consumer implements Mark {
         return this.#endAt(to + this.#bytes.write(text, to), true, 0)
       }
       case Kind.Time:
-        this.#time = this.#counts[payload / 8]!
+        this.time = this.#counts[payload / 8]!
         return to
       default: // of a kind that this version does not know
         return to

@@ -21,7 +21,7 @@ export const enum RingWord {
   Capacity = 0,
   /** Number of the ring among those of its writer; 0 is its owner's. Written once, by the maker of the ring. */
   Id = 1,
-  /** 1 when the writer's owner has added up the counts of a ring that was given back. Written by the writer's owner. */
+  /** 1 when the writer's owner has added up the counts of a ring that nobody will use any more. Written by the writer's owner. */
   Tallied = 2,
 
   /** Position after the last visible record, in bytes; runs on and wraps at 2^32. Written by the producer. */
@@ -72,13 +72,13 @@ export const enum RingCount {
   /** Lines given up by the writer: a producer died inside it, or it killed the target twice. Written by the writer. */
   LinesSkipped = 54,
   /**
-   * What a successor goes on from, twice, `TOTALS_WORDS` each: position released, lines, bytes, lines skipped, and how the
-   * output ends (a sum of `Ending` bits). Written by the writer.
+   * What a successor goes on from, twice, `TOTALS_WORDS` each: position released, lines, bytes, lines skipped, how the
+   * output ends (a sum of `Ending` bits), and the time that dates the next line. Written by the writer.
    */
   Totals = 56
 }
 
-export const TOTALS_WORDS = 5
+export const TOTALS_WORDS = 6
 
 /** How the output ends. */
 export const enum Ending {
@@ -110,8 +110,6 @@ export const enum WriterWord {
   RingsAnnounced = 20,
   /** Rings attached so far, which numbers them. Written (atomic add) by the thread that attaches one. */
   RingsMade = 21,
-  /** Rings attached and not given back. Added to (atomic) by the thread that attaches one, taken from by the writer. */
-  RingsHeld = 22,
   /** 1 when the thread that owns the writer is gone. Written as that thread's environment is torn down. */
   OwnerGone = 23,
 
@@ -133,8 +131,16 @@ export const enum WriterWord {
   PinnedCount = 55,
   /** A bump each time the target, told to end, was seen at work. Written by the writer. Between lies `WriterCount.CpuMs`. */
   ClosingWork = 58,
+  /** The generation that hears of every ring announced from now on. Written by the writer. */
+  Listening = 59,
   /** The cores that the kernel says the thread may use, at most `MOST_PINNED_CORES`. Written by the writer. */
-  PinnedCores = 64
+  PinnedCores = 64,
+
+  /**
+   * Who holds the `MOST_ATTACHED_RINGS` seats: numbers of rings, 0 where nobody sits. Taken by the thread that attaches a
+   * ring, freed by the writer that gives it back, both by compare-exchange.
+   */
+  Seats = 1088
 }
 
 /** f64 words of the writer block. */
@@ -205,7 +211,7 @@ const CONTROL_BYTES = 1024
 const SLACK_BYTES = MOST_PAYLOAD_BYTES + 64
 /** A batch: about two thousand lines a system call; more than one payload and a notice must fit. */
 const GATHER_BYTES = 256 * 1024
-const WRITER_BLOCK_BYTES = WriterWord.PinnedCores * 4 + MOST_PINNED_CORES * 4
+const WRITER_BLOCK_BYTES = (WriterWord.Seats + MOST_ATTACHED_RINGS) * 4
 const THREAD_BLOCK_BYTES = 256
 const PAGE_BYTES = 4096
 

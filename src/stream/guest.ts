@@ -2,6 +2,7 @@ import { BroadcastChannel, threadId } from 'node:worker_threads'
 import { setTimeout } from 'node:timers'
 import { LEVEL_NAMES } from '../levels'
 import { createRing, MOST_ATTACHED_RINGS, RingWord, type Ring, WriterState, WriterWord } from '../ring/layout'
+import { hasFreeSeat, takeSeat } from '../ring/seats'
 import type { Announcement } from '../writer-data'
 import { announce, isGivenBack, isTakenIn } from './announce'
 import { addTotals, noTotals, type Totals } from './counts'
@@ -9,9 +10,9 @@ import { type ProducerThread, producerThread, threadName } from './producer-thre
 import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
 import { WriterBlock } from './writer-block'
 
-/** A ring that the writer has not taken in is announced again after so long, each time a little later. */
-const ANNOUNCE_AGAIN_MS = 5
-const LONGEST_PAUSE_MS = 1000
+/** How often the event loop looks whether the writer has taken the ring in, at first and in the end. */
+const FIRST_LOOK_MS = 5
+const LONGEST_LOOK_MS = 100
 
 /** Name of the channel on which a writer's owner tells that it ended, failed, or goes on. */
 export function stateChannelName (channelName: string): string { return `${channelName}/state` }
@@ -22,8 +23,9 @@ export class Guest extends WriterBlock implements WriterAccess {
   readonly thread: ProducerThread
   readonly #channelName: string
   readonly #announcement: Announcement
-  #announcedAt = 0
-  #pauseMs = ANNOUNCE_AGAIN_MS
+  /** Which writer was listening when the ring was announced last. */
+  #announcedTo = 0
+  #lookMs = FIRST_LOOK_MS
   #states: BroadcastChannel | undefined
   #isDone = false
   readonly #late = noTotals()
@@ -32,20 +34,18 @@ export class Guest extends WriterBlock implements WriterAccess {
   constructor (block: SharedArrayBuffer, channelName: string, capacity: number) {
     super(block)
     this.#channelName = channelName
-    this.#takeSeat()
+    if (!this.isOver && !hasFreeSeat(this.block)) throw tooManyRings()
     this.ring = createRing(capacity)
-    this.ring.words[RingWord.Id] = Atomics.add(this.block, WriterWord.RingsMade, 1) + 1
+    const id = this.ring.words[RingWord.Id] = Atomics.add(this.block, WriterWord.RingsMade, 1) + 1
     this.thread = producerThread(channelName)
     this.#announcement = { ring: this.ring.shared, thread: this.thread.shared, threadId, name: threadName() }
     this.#announce()
-    this.#announceLater()
-  }
-
-  #takeSeat (): void {
-    if (this.isOver || Atomics.add(this.block, WriterWord.RingsHeld, 1) < MOST_ATTACHED_RINGS) return
-    Atomics.sub(this.block, WriterWord.RingsHeld, 1)
-    const message = `attach: the writer serves ${MOST_ATTACHED_RINGS} attached rings already, the most it can; end() streams that are not used, or attach once a thread`
-    throw Object.assign(new RangeError(message), { code: 'ERR_PINO_PINNED_TOO_MANY_RINGS', allowed: MOST_ATTACHED_RINGS })
+    // Last: if this thread is terminated here, the writer knows of the ring, and frees its seat when it gives it back.
+    if (!this.isOver && !takeSeat(this.block, id)) {
+      this.end()
+      throw tooManyRings()
+    }
+    this.#lookLater()
   }
 
   /** Nobody will take another line, unless the writer's owner starts it again. */
@@ -81,15 +81,20 @@ export class Guest extends WriterBlock implements WriterAccess {
     this.#states.unref()
   }
 
+  get isTakenIn (): boolean { return isTakenIn(this.ring) }
+
   /** Only the owner can start a writer. What a guest can do is make sure that its ring is known. */
   keepAlive (): void {
-    if (performance.now() - this.#announcedAt >= this.#pauseMs) this.#announceIfMissed()
+    // Pairs with the store in Intake.take: a writer that listens since hears it now, and one that listened before has heard it.
+    if (this.isTakenIn || this.isOver || Atomics.load(this.block, WriterWord.Listening) === this.#announcedTo) return
+    this.#announce()
   }
 
   /** No line will come any more: the writer gives the ring back when it is empty. */
   end (): void {
     this.#isDone = true
     Atomics.store(this.ring.words, RingWord.ProducerDone, 1)
+    this.keepAlive()
     this.wake()
     this.#states?.close()
   }
@@ -113,20 +118,20 @@ export class Guest extends WriterBlock implements WriterAccess {
   unref (): void {}
 
   #announce (): void {
-    this.#announcedAt = performance.now()
+    this.#announcedTo = Atomics.load(this.block, WriterWord.Listening)
     announce(this.#channelName, this.block, [this.#announcement])
   }
 
-  #announceIfMissed (): void {
-    if (isTakenIn(this.ring) || this.isOver) return
-    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
-    this.#announce()
-  }
-
-  #announceLater (): void {
+  #lookLater (): void {
     setTimeout(() => {
-      this.#announceIfMissed()
-      if (!isTakenIn(this.ring) && !this.isOver) this.#announceLater()
-    }, this.#pauseMs).unref()
+      this.keepAlive()
+      if (!this.isTakenIn && !this.isOver) this.#lookLater()
+    }, this.#lookMs).unref()
+    this.#lookMs = Math.min(this.#lookMs * 2, LONGEST_LOOK_MS)
   }
+}
+
+function tooManyRings (): RangeError {
+  const message = `attach: the writer serves ${MOST_ATTACHED_RINGS} attached rings already, the most it can; end() streams that are not used, or attach once a thread`
+  return Object.assign(new RangeError(message), { code: 'ERR_PINO_PINNED_TOO_MANY_RINGS', allowed: MOST_ATTACHED_RINGS })
 }

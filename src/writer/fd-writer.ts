@@ -41,13 +41,14 @@ export class FdWriter {
       this.#open()
       thread.ready()
       // What a writer before this one left half written comes first.
-      for (const outlet of thread.outlets) if (outlet.consumer.isUnderWay) this.#take(outlet)
+      for (const outlet of thread.outlets) if (outlet.consumer.gatherUnderWay()) this.#takeGathered(outlet)
       while (!thread.isEnding || !thread.isDrained) {
         thread.takeRings()
         if (thread.wantsReopen && !this.#isInsideLine) this.#reopen()
         const taken = this.#drain()
-        if (taken === 0) thread.waiter.idle(thread.hasNothingToDo)
-        else thread.waiter.worked()
+        if (taken > 0) thread.waiter.worked()
+        else if (this.#turns.isHolding) thread.waiter.hold()
+        else thread.waiter.idle(thread.hasNothingToDo)
         if (taken > 0 && taken < this.#much) thread.waiter.rest(thread.hasNoOrder)
       }
       this.#turns.end()
@@ -64,14 +65,14 @@ export class FdWriter {
   /** One batch of each ring. Returns the bytes of the largest. */
   #drain (): number {
     const { outlets } = this.#thread
-    const most = this.#turns.round(outlets, (outlet, until) => this.#take(outlet, until))
+    const most = this.#turns.round((outlet, until) => outlet.consumer.gather(Infinity, until) ? this.#takeGathered(outlet) : 0)
     for (const outlet of outlets) outlet.answerFlush()
     this.#thread.giveBackRings()
     return most
   }
 
-  #take (outlet: RingOutlet, until = Infinity): number {
-    if (!outlet.consumer.gather(Infinity, until)) return 0
+  /** Returns the bytes of the ring that the batch took. */
+  #takeGathered (outlet: RingOutlet): number {
     const taken = Math.max(1, outlet.consumer.held) // a batch that only closes a line holds nothing
     this.#turns.had(outlet)
     this.#deliver(outlet.consumer)

@@ -6,13 +6,15 @@ import type { Announcement } from '../writer-data'
 export class Intake {
   readonly #block: Int32Array
   readonly #channelName: string
+  readonly #generation: number
   #channel: BroadcastChannel | undefined
   #announced = 0
   /** What an event loop has taken from the channel. */
   #arrived: Announcement[] = []
 
-  constructor (block: Int32Array, channelName: string) {
+  constructor (block: Int32Array, channelName: string, generation: number) {
     this.#block = block
+    this.#generation = generation
     this.#channelName = channelName
   }
 
@@ -27,6 +29,8 @@ export class Intake {
       this.#channel = new BroadcastChannel(this.#channelName)
       this.#channel.onmessage = ({ data }) => { this.#arrived.push(data as Announcement) }
       this.#channel.unref()
+      // Pairs with the load in Guest.keepAlive: a ring that was announced before this is announced again.
+      Atomics.store(this.#block, WriterWord.Listening, this.#generation)
     }
     const announcements = this.#arrived.splice(0)
     for (let next = receiveMessageOnPort(this.#channel as never); next !== undefined; next = receiveMessageOnPort(this.#channel as never)) {

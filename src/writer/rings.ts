@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { Consumer, type FormatNotice } from '../ring/consumer'
-import { Ending, LEVEL_SLOTS, openRing, RingCount, RingWord } from '../ring/layout'
+import { Ending, LEVEL_SLOTS, type Ring, RingCount, RingWord } from '../ring/layout'
 import { LEVEL_NAMES } from '../levels'
 import { ProducerLife } from './producer-life'
 
@@ -44,8 +44,7 @@ export class RingOutlet {
   /** Position after the last record that is written before the writer ends. */
   #lastPosition: number | undefined
 
-  constructor (shared: SharedArrayBuffer, dropNotice: boolean, thread?: SharedArrayBuffer) {
-    const ring = openRing(shared)
+  constructor (ring: Ring, dropNotice: boolean, thread?: SharedArrayBuffer) {
     this.#words = ring.words
     this.#life = thread === undefined ? null : new ProducerLife(thread)
     this.consumer = new Consumer(ring, dropNotice ? noticeOf : noNotice)

@@ -99,7 +99,7 @@ export class StreamWriter {
     if (this.#isEnding || this.#isDead) return
     thread.takeRings()
     if (thread.wantsReopen) thread.reopened(thread.reopenWanted)
-    const didWork = this.#turns.round(thread.outlets, (outlet, until) => !this.#isFull && this.#feed(outlet, until) ? 1 : 0) > 0
+    const didWork = this.#turns.round((outlet, until) => !this.#isFull && this.#feed(outlet, until) ? 1 : 0) > 0
     this.#confirm()
     for (const outlet of thread.outlets) outlet.answerFlush()
     for (const outlet of thread.giveBackRings()) this.#forget(outlet)

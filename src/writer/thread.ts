@@ -1,11 +1,18 @@
 import { isNativeError } from 'node:util/types'
 import { inspect } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
-import { Command, GIVEN_BACK, letGo, RingWord, WriterState, WriterWord } from '../ring/layout'
+import { Command, GIVEN_BACK, letGo, openRing, RingWord, WriterState, WriterWord } from '../ring/layout'
+import { freeSeat, seated } from '../ring/seats'
 import type { Announcement, ErrorDetails, WriterData, WriterMessage } from '../writer-data'
 import { Intake } from './intake'
 import { RingOutlet } from './rings'
 import { Waiter } from './waiter'
+
+/**
+ * With `order: 'time'` lines wait so long for a ring that is attached and not taken in: it was announced before this thread
+ * could hear, and is announced again as soon as its thread or the owner's looks. Neither may for a long time.
+ */
+const RING_PATIENCE_MS = 50
 
 /** What both kinds of sink share: the rings, the orders of the owner, and what is told to the application. */
 export class WriterThread {
@@ -15,12 +22,15 @@ export class WriterThread {
   outlets: readonly RingOutlet[]
   readonly waiter: Waiter
   readonly #intake: Intake
+  /** `RingsMade` when no ring was missing, or none was waited for any more; and since when one is waited for. */
+  #completeAt = 0
+  #missingSince: number | undefined
 
   constructor () {
     this.data = workerData as WriterData
     this.block = new Int32Array(this.data.block)
-    this.outlets = [new RingOutlet(this.data.ring, this.data.dropNotice)]
-    this.#intake = new Intake(this.block, this.data.channel)
+    this.outlets = [new RingOutlet(openRing(this.data.ring), this.data.dropNotice)]
+    this.#intake = new Intake(this.block, this.data.channel, this.data.generation)
     this.#adopt(this.data.attached.splice(0)) // what stays in the list is held for the thread's life
     this.takeRings()
     this.waiter = new Waiter(this.data.block, this.data.wait, this.outlets[0]!.consumer.ring.capacity)
@@ -46,15 +56,27 @@ export class WriterThread {
     if (this.#intake.hasNews) this.#adopt(this.#intake.take())
   }
 
+  /** Whether there is a ring that may hold lines older than those of the others, and is worth waiting for. */
+  get missesRings (): boolean {
+    const made = Atomics.load(this.block, WriterWord.RingsMade)
+    if (made === this.#completeAt) return false
+    const known = new Set(this.outlets.map(({ consumer }) => consumer.ring.words[RingWord.Id]))
+    const now = performance.now()
+    this.#missingSince ??= now
+    if (now - this.#missingSince < RING_PATIENCE_MS && seated(this.block).some((ring) => !known.has(ring))) return true
+    this.#completeAt = made
+    this.#missingSince = undefined
+    return false
+  }
+
   #adopt (announcements: readonly Announcement[]): void {
     const { generation, dropNotice } = this.data
     for (const { ring, thread } of announcements) {
-      const outlet = new RingOutlet(ring, dropNotice, thread)
-      const { words } = outlet.consumer.ring
-      const adopted = Atomics.load(words, RingWord.Adopted)
+      const opened = openRing(ring)
+      const adopted = Atomics.load(opened.words, RingWord.Adopted)
       if (adopted === generation || adopted === GIVEN_BACK) continue // announced more than once
-      this.outlets = [...this.outlets, outlet]
-      Atomics.store(words, RingWord.Adopted, generation)
+      this.outlets = [...this.outlets, new RingOutlet(opened, dropNotice, thread)]
+      Atomics.store(opened.words, RingWord.Adopted, generation)
     }
   }
 
@@ -64,11 +86,12 @@ export class WriterThread {
     const done = this.outlets.filter((outlet) => outlet.isDone)
     this.outlets = this.outlets.filter((outlet) => !done.includes(outlet))
     for (const outlet of done) {
-      const { consumer } = outlet
+      const { ring } = outlet.consumer
       outlet.settleCounts()
-      Atomics.store(consumer.ring.words, RingWord.Adopted, GIVEN_BACK)
-      Atomics.sub(this.block, WriterWord.RingsHeld, 1)
-      letGo(consumer.ring)
+      // A successor finds a ring that is not given back yet and does all of it again: its seat may be another's by then.
+      freeSeat(this.block, ring.words[RingWord.Id]!)
+      Atomics.store(ring.words, RingWord.Adopted, GIVEN_BACK)
+      letGo(ring)
     }
     this.post({ code: 'RINGS' })
     return done

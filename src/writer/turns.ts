@@ -11,6 +11,12 @@ const GRACE_MS = 1
 
 type Take = (outlet: RingOutlet, until: number) => number
 
+interface Rings {
+  readonly outlets: readonly RingOutlet[]
+  readonly data: { order: string }
+  readonly missesRings: boolean
+}
+
 /**
  * Whose turn it is. Each ring has one batch a round; and nothing of another ring comes between the parts of a line, nor
  * behind text without a newline.
@@ -22,15 +28,18 @@ export class Turns {
   #waitsSince: number | undefined
   readonly #close: (outlet: RingOutlet) => void
 
+  readonly #thread: Rings
   readonly #byTime: boolean
+  #isHolding = false
 
   /**
-   * @param outlets of which at most one was left inside a line by the writer before this one
+   * @param thread with rings of which at most one was left inside a line by the writer before this one
    * @param close takes a gathered newline to the sink
    */
-  constructor ({ outlets, data }: { outlets: readonly RingOutlet[], data: { order: string } }, close: (outlet: RingOutlet) => void) {
-    this.#byTime = data.order === 'time'
-    this.#last = outlets.find(({ consumer }) => consumer.isInsideText || consumer.isInsideLine)
+  constructor (thread: Rings, close: (outlet: RingOutlet) => void) {
+    this.#thread = thread
+    this.#byTime = thread.data.order === 'time'
+    this.#last = thread.outlets.find(({ consumer }) => consumer.isInsideText || consumer.isInsideLine)
     this.#close = close
   }
 
@@ -40,21 +49,28 @@ export class Turns {
    * @param take takes a batch of the ring, with nothing later than a time; returns its bytes, 0 if there was none
    * @returns the bytes of the largest
    */
-  round (outlets: readonly RingOutlet[], take: Take): number {
-    if (this.#byTime) return this.#roundByTime(outlets, take)
+  round (take: Take): number {
+    if (this.#byTime) return this.#roundByTime(take)
     let most = 0
-    for (const outlet of outlets) if (this.mayFollow(outlet)) most = Math.max(most, take(outlet, Infinity))
+    for (const outlet of this.#thread.outlets) if (this.mayFollow(outlet)) most = Math.max(most, take(outlet, Infinity))
     return most
   }
 
-  #roundByTime (outlets: readonly RingOutlet[], take: Take): number {
+  /** Whether lines were left that are to wait a little: with `order: 'time'`. */
+  get isHolding (): boolean { return this.#isHolding }
+
+  #roundByTime (take: Take): number {
+    const { outlets, missesRings } = this.#thread
+    this.#isHolding = missesRings
+    if (missesRings) return 0
     const horizon = monotonicMs() - GRACE_MS
     for (let most = 0; ;) {
       const last = this.#last
       // The rest of a line comes first, whatever its time.
       let taken = last?.consumer.isInsideLine === true ? take(last, Infinity) : 0
       if (taken === 0) {
-        const { first, until } = earliest(outlets, horizon)
+        const { first, until, isLater } = earliest(outlets, horizon)
+        this.#isHolding = isLater
         if (first !== undefined && this.mayFollow(first)) taken = take(first, until)
       }
       if (taken === 0) return most
@@ -91,15 +107,19 @@ export class Turns {
   }
 }
 
-/** The ring whose next line is the earliest, and up to which time its lines come before all others'. */
-function earliest (outlets: readonly RingOutlet[], horizon: number): { first: RingOutlet | undefined, until: number } {
+/** The ring whose next line is the earliest, up to which time its lines come before all others', and whether some are to wait. */
+function earliest (outlets: readonly RingOutlet[], horizon: number): { first: RingOutlet | undefined, until: number, isLater: boolean } {
   let first: RingOutlet | undefined
   let time = Infinity
   let until = horizon
+  let isLater = false
   for (const outlet of outlets) {
     // A line that was closed early has no time, and waits for nothing.
     const head = outlet.consumer.headTime ?? (outlet.consumer.mustClose ? 0 : Infinity)
-    if (head > horizon) continue
+    if (head > horizon) {
+      isLater ||= head !== Infinity
+      continue
+    }
     if (head < time) {
       until = Math.min(until, time)
       time = head
@@ -108,5 +128,5 @@ function earliest (outlets: readonly RingOutlet[], horizon: number): { first: Ri
       until = Math.min(until, head)
     }
   }
-  return { first, until }
+  return { first, until, isLater }
 }

@@ -12,6 +12,8 @@ const FILLED_IN_FIRST_SLEEP = 1 / 8
 export const LONGEST_SLEEP_MS = 10
 /** Each sleep is this much longer than the one before. */
 const SLEEP_GROWTH = 1.5
+/** How long lines wait at a time that are to wait: the shortest sleep that is kept on a system that counts in milliseconds. */
+const HOLD_MS = 1
 /** A parked writer looks by itself so often: a producer can be terminated between publishing and waking, and a look costs 0.15 ms. */
 const PARKED_LOOK_MS = 1000
 /** How often the CPU time in the writer block is brought up to date. */
@@ -65,6 +67,11 @@ export class Waiter {
     this.#keepCpuTime()
     if (this.#wait === 'park') this.#park(isIdle)
     else if (this.#wait === 'poll') this.#sleep(isIdle)
+  }
+
+  /** Lines are to wait a little, for an earlier one to come: sleeps, unless it never does (`spin`). */
+  hold (): void {
+    if (this.#wait !== 'spin') this.pause(HOLD_MS)
   }
 
   /** How long to sleep now; each time a little longer. For a writer that sleeps in an event loop. */
