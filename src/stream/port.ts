@@ -20,6 +20,8 @@ export interface Keeper {
   readonly saysIfWaiting: boolean
   /** Nobody will take another line. */
   readonly isOver: boolean
+  /** The writer knows of the ring. Until then the careful way is every line's, and keeps it from being forgotten. */
+  readonly isTakenIn: boolean
   /** Replaces a writer that is known to be dead, without an event loop. */
   keepAlive (): void
   wake (): void
@@ -49,6 +51,7 @@ export class Port {
   readonly #keeper: Keeper
   readonly #settings: PortSettings
   readonly #commonLimit: number
+  #isUnknown: boolean
   #isClosed = false
   #isLeaving = false
   #mayWait = true
@@ -66,6 +69,8 @@ export class Port {
     this.#settings = settings
     const reserved = settings.reserve === null || settings.onFull === 'block' ? 0 : Math.floor(ring.capacity * settings.reserve.ratio)
     this.#commonLimit = ring.capacity - reserved
+    this.#isUnknown = !keeper.isTakenIn
+    if (this.#isUnknown) this.producer.close()
   }
 
   /** No more lines, unless the process is leaving: then whoever still logs is heard. */
@@ -74,10 +79,18 @@ export class Port {
     this.producer.close()
   }
 
+  /** A thread that logs without a turn of its event loop must see to it here that its ring is heard of. */
+  #makeKnown (): void {
+    this.#keeper.keepAlive()
+    if (!this.#keeper.isTakenIn) return
+    this.#isUnknown = false
+    if (!this.#isClosed) this.producer.open()
+  }
+
   /** Takes lines again: there is a writer again. */
   open (): void {
     this.#isClosed = false
-    this.producer.open()
+    if (!this.#isUnknown) this.producer.open()
   }
 
   /** The process's exit handlers are about to run. Who ended the stream before has ended it. */
@@ -94,6 +107,7 @@ export class Port {
    */
   writeCarefully (line: Line, level: number | undefined): boolean {
     if (line.length === 0) return true
+    if (this.#isUnknown) this.#makeKnown()
     const isRefused = this.#keeper.isOver || (this.#isClosed && !this.#isLeaving)
     if (!isRefused) {
       if (this.producer.tryPublishWithin(line, this.#commonLimit)) return true
@@ -170,12 +184,12 @@ export class Port {
   }
 
   /**
-   * A number that changes whenever the sink takes something, and while a target that was told to end works on what it has.
-   * A line that is given up is not taken.
+   * A number that changes whenever the sink takes something, when a writer has come up (the time it took was not the sink's),
+   * and while a target that was told to end works on what it has. A line that is given up is not taken.
    */
   get progress (): number {
     const taken = this.ring.counts[RingCount.BytesWritten]! + Atomics.load(this.#words, RingWord.BatchTaken)
-    return taken + this.#keeper.othersProgress + Atomics.load(this.#block, WriterWord.ClosingWork)
+    return taken + this.#keeper.othersProgress + Atomics.load(this.#block, WriterWord.ClosingWork) + Atomics.load(this.#block, WriterWord.Opened)
   }
 
   /** How long to wait without progress: longer while the machine, not the sink, keeps the writer from its work. */

@@ -18,8 +18,8 @@ const WRITER_FILE = join(__dirname, '..', 'writer', 'main.js')
 /** Pause before the writer is started again after a second, third … death in a row. The first costs no pause. */
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5000
-/** How long a thread that somebody waits for may take to come up: ten times what it takes, twice what it takes under heavy load. */
-const CLAIM_PATIENCE_MS = 500
+/** How long a thread that somebody waits for may take to come up: with thirty others on two cores it has taken half a second. */
+const CLAIM_PATIENCE_MS = 3000
 /** Writers that die although lines get through are started this far apart at the least: starting one costs 20–40 ms of a core. */
 const LEAST_BETWEEN_STARTS_MS = 250
 /** A writer that lived so long did not die of its start. */
@@ -116,6 +116,8 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   /** A target may wait for anything. */
   get saysIfWaiting (): boolean { return this.#settings.sink.kind === 'fd' }
 
+  /** The owner's ring, since before there was a writer. */
+  get isTakenIn (): boolean { return true }
   get othersProgress (): number { return this.#roster.progress }
   get othersLinesLeft (): number { return this.#roster.linesLeft }
   others (): { totals: Totals, producers: ProducerStats[] } { return this.#roster.stats() }
@@ -256,6 +258,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     const host = this.#host.deref()
     switch (message?.code) {
       case 'READY':
+        this.#roster.look()
         this.#roster.announceAgain()
         return host?.onReady()
       case 'RINGS': return this.#roster.look()
