@@ -50,7 +50,12 @@ export const enum RingWord {
   /** 1 while a target works on one line alone, to find the line that kills it. Written by the writer. */
   FedAlone = 102,
   /** The generation of the writer that took the ring in, 0 before the first, or `GIVEN_BACK`. Written by the writer. */
-  Adopted = 103
+  Adopted = 103,
+  /**
+   * 1 when the writer has ended: what is published behind `Released` goes nowhere, and counts as dropped. Written by the
+   * writer. Between lie its `RingCount`s.
+   */
+  Closed = 136
 }
 
 /** f64 words of the ring. */

@@ -1,5 +1,6 @@
 import { LEVEL_NAMES, type LevelName } from '../levels'
 import { LEVEL_SLOTS, RingCount, RingWord, type Ring } from '../ring/layout'
+import { isClosed, leftBehind } from './left-behind'
 
 /** Lines dropped, by level; levels without any are left out. */
 export type DroppedByLevel = Partial<Record<LevelName, number>>
@@ -10,9 +11,12 @@ export interface Totals {
   linesWritten: number
   /** Bytes that the sink has taken, drop notices included. */
   bytesWritten: number
-  /** Lines that the ring has taken. */
+  /** Lines that the ring has taken, for the sink to have unless they are skipped. */
   linesAccepted: number
-  /** Lines refused because the ring was full, closed, or without a writer. */
+  /**
+   * Lines refused because the ring was full, closed, or without a writer; and lines that another thread had in its ring when
+   * the writer's owner ended it, which were accepted until then.
+   */
   linesDropped: number
   droppedByLevel: DroppedByLevel
   /** UTF-8 bytes of the lines dropped. */
@@ -26,18 +30,29 @@ export function noTotals (): Totals {
 }
 
 /** The counts of a ring. */
-export function totalsOf ({ counts }: Ring): Totals {
-  return {
-    linesWritten: counts[RingCount.LinesWritten]!,
+export function totalsOf (ring: Ring): Totals {
+  const { counts } = ring
+  // Before the counts: pairs with the store in WriterThread.ended, which comes after the last of them.
+  const isFinal = isClosed(ring)
+  const linesWritten = counts[RingCount.LinesWritten]!
+  const linesSkipped = counts[RingCount.LinesSkipped]!
+  const totals = {
+    linesWritten,
     bytesWritten: counts[RingCount.BytesWritten]!,
     linesAccepted: counts[RingCount.LinesAccepted]!,
     ...dropsOf(counts, RingCount.LinesDropped, RingCount.BytesDropped),
-    linesSkipped: counts[RingCount.LinesSkipped]!
+    linesSkipped
   }
+  if (!isFinal) return totals
+  // The writer's word is the last: what it did not take was not accepted after all.
+  totals.linesAccepted = linesWritten + linesSkipped
+  const behind = leftBehind(ring)
+  addTotals(totals, dropsOf([...behind.lines, behind.bytes], 0, LEVEL_SLOTS))
+  return totals
 }
 
 /** Drops, counted in `LEVEL_SLOTS` words from `linesAt` on and their bytes in the word `bytesAt`. */
-export function dropsOf (counts: Float64Array, linesAt: number, bytesAt: number): Pick<Totals, 'linesDropped' | 'droppedByLevel' | 'bytesDropped'> {
+export function dropsOf (counts: ArrayLike<number>, linesAt: number, bytesAt: number): Pick<Totals, 'linesDropped' | 'droppedByLevel' | 'bytesDropped'> {
   const droppedByLevel: DroppedByLevel = {}
   let linesDropped = 0
   for (let slot = 0; slot < LEVEL_SLOTS; slot++) {

@@ -4,6 +4,7 @@ import { letGo, openRing, RingWord, type Ring, ThreadCount, ThreadWord } from '.
 import type { Announcement } from '../writer-data'
 import { announce, isGivenBack, isTakenIn } from './announce'
 import { addTotals, dropsOf, highWaterOf, noTotals, totalsOf, type Totals } from './counts'
+import { isClosed } from './left-behind'
 import type { ProducerStats } from './writer-access'
 
 /** A ring that the writer has not taken in is announced again so often. */
@@ -65,14 +66,17 @@ export class Roster {
 
   /** Takes in what was announced, also while the event loop stands, and lets go of what was given back. */
   look (): void {
-    if (this.#channel === undefined) return
     // Asked first: a thread that is gone before the channel is read has left nothing that is not in it.
     const gone = [...this.#threads.values()].filter(({ words }) => Atomics.load(words, ThreadWord.Gone) === 1)
-    for (let next = receiveMessageOnPort(this.#channel as never); next !== undefined; next = receiveMessageOnPort(this.#channel as never)) {
+    if (this.#channel !== undefined) this.#listen(this.#channel)
+    this.#tidy(gone)
+    if (this.#channel !== undefined && this.#timer === undefined && !this.areTakenIn) this.#announceLater()
+  }
+
+  #listen (channel: BroadcastChannel): void {
+    for (let next = receiveMessageOnPort(channel as never); next !== undefined; next = receiveMessageOnPort(channel as never)) {
       this.#add(next.message as Announcement)
     }
-    this.#tidy(gone)
-    if (this.#timer === undefined && !this.areTakenIn) this.#announceLater()
   }
 
   /** Whether the writer, or one before it, has taken in every ring that was announced. */
@@ -148,12 +152,12 @@ export class Roster {
     this.#threads.set(threadId, { threadId, name, words: new Int32Array(thread), counts: new Float64Array(thread), gone: noTotals(), highWater: 0 })
   }
 
-  /** Keeps the counts of rings that were given back, and of threads that are gone, instead of these. */
+  /** Keeps the counts of rings that nobody will use any more, and of threads that are gone, instead of these. */
   #tidy (gone: readonly Thread[]): void {
     const busy = new Set<number>()
     for (const [id, { threadId, opened }] of this.#rings) {
       const thread = this.#threads.get(threadId)!
-      if (!isGivenBack(opened)) {
+      if (!isGivenBack(opened) && !(isClosed(opened) && gone.includes(thread))) {
         busy.add(threadId)
         continue
       }

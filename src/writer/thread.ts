@@ -115,8 +115,12 @@ export class WriterThread {
     this.post({ code: 'READY' })
   }
 
-  /** Everything was taken and the sink is closed. */
-  ended (): void { this.#setState(WriterState.Ended) }
+  /** Everything was taken and the sink is closed. What other threads published meanwhile will not be looked at. */
+  ended (): void {
+    // In this order: who finds the writer ended counts what it left behind.
+    for (const { consumer } of this.outlets) Atomics.store(consumer.ring.words, RingWord.Closed, 1)
+    this.#setState(WriterState.Ended)
+  }
 
   /** The sink failed for good: nobody will take another line. */
   fail (error: Error): void {

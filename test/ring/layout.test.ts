@@ -1,7 +1,8 @@
 import {
-  createRing, createWriterBlock, DATA_START, HEADER_BYTES, LEAST_CAPACITY_BYTES, LEVEL_SLOTS, MOST_CAPACITY_BYTES,
+  createRing, createWriterBlock, DATA_START, HEADER_BYTES, LEAST_CAPACITY_BYTES, LEVEL_SLOTS, MOST_ATTACHED_RINGS, MOST_CAPACITY_BYTES,
   MOST_PAYLOAD_BYTES, MOST_PINNED_CORES, openRing, recordBytes, RingCount, RingWord, TOTALS_WORDS, WriterCount, WriterWord
 } from '../../src/ring/layout'
+import * as layout from '../../src/ring/layout'
 
 /** Processors prefetch cache lines in pairs. */
 const PAIR_BYTES = 128
@@ -13,10 +14,13 @@ const f64 = (name: string, at: number, writer: string, count = 1): Word => ({ na
 
 const ringWords: Word[] = [
   i32('Capacity', RingWord.Capacity, 'maker'),
+  i32('Id', RingWord.Id, 'maker'),
+  i32('Tallied', RingWord.Tallied, 'maker'), // when nobody uses the ring any more
   i32('Published', RingWord.Published, 'producer'),
   i32('FlushWanted', RingWord.FlushWanted, 'producer'),
   i32('ProducerWaits', RingWord.ProducerWaits, 'producer'),
   i32('ProducerDone', RingWord.ProducerDone, 'producer'),
+  i32('QuickEnd', RingWord.QuickEnd, 'producer'),
   f64('LinesAccepted', RingCount.LinesAccepted, 'producer'),
   f64('LinesDropped', RingCount.LinesDropped, 'producer', LEVEL_SLOTS),
   f64('BytesDropped', RingCount.BytesDropped, 'producer'),
@@ -27,6 +31,8 @@ const ringWords: Word[] = [
   i32('Flushed', RingWord.Flushed, 'writer'),
   i32('HighWater', RingWord.HighWater, 'writer'),
   i32('FedAlone', RingWord.FedAlone, 'writer'),
+  i32('Adopted', RingWord.Adopted, 'writer'),
+  i32('Closed', RingWord.Closed, 'writer'),
   f64('LinesWritten', RingCount.LinesWritten, 'writer'),
   f64('BytesWritten', RingCount.BytesWritten, 'writer'),
   f64('LinesSkipped', RingCount.LinesSkipped, 'writer'),
@@ -39,7 +45,9 @@ const blockWords: Word[] = [
   i32('ReopenWanted', WriterWord.ReopenWanted, 'owner'),
   i32('Generation', WriterWord.Generation, 'owner'),
   i32('Claim', WriterWord.Claim, 'owner'), // and once by a writer that comes up
-  i32('RingsAnnounced', WriterWord.RingsAnnounced, 'owner'),
+  i32('RingsAnnounced', WriterWord.RingsAnnounced, 'owner'), // and whoever attaches a ring
+  i32('RingsMade', WriterWord.RingsMade, 'owner'), // and whoever attaches a ring
+  i32('OwnerGone', WriterWord.OwnerGone, 'owner'),
   i32('State', WriterWord.State, 'writer'),
   i32('Opened', WriterWord.Opened, 'writer'),
   i32('Gone', WriterWord.Gone, 'writer'),
@@ -49,8 +57,10 @@ const blockWords: Word[] = [
   i32('Stalled', WriterWord.Stalled, 'writer'),
   i32('PinnedCount', WriterWord.PinnedCount, 'writer'),
   i32('ClosingWork', WriterWord.ClosingWork, 'writer'),
+  i32('Listening', WriterWord.Listening, 'writer'),
   f64('CpuMs', WriterCount.CpuMs, 'writer'),
-  i32('PinnedCores', WriterWord.PinnedCores, 'writer', MOST_PINNED_CORES)
+  i32('PinnedCores', WriterWord.PinnedCores, 'writer', MOST_PINNED_CORES),
+  i32('Seats', WriterWord.Seats, 'everybody', MOST_ATTACHED_RINGS)
 ]
 
 describe.each([['the ring', ringWords], ['the writer block', blockWords]])('in %s', (_, words) => {
@@ -59,6 +69,13 @@ describe.each([['the ring', ringWords], ['the writer block', blockWords]])('in %
   test('every word has a place of its own', () => {
     const overlaps = pairs.filter(([one, other]) => one.from < other.to && other.from < one.to)
     expect(overlaps).toEqual([])
+  })
+
+  test('every word is looked at here', () => {
+    const enums = layout as unknown as Record<string, object>
+    const all = (words === ringWords ? ['RingWord', 'RingCount'] : ['WriterWord', 'WriterCount'])
+      .flatMap((name) => Object.keys(enums[name]!).filter((word) => !/^\d/.test(word)))
+    expect(words.map(({ name }) => name).sort()).toEqual(all.sort())
   })
 
   test('no two sides write into the same pair of cache lines', () => {
