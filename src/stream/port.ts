@@ -125,6 +125,7 @@ export class Port {
 
   /** Asks for everything published so far to be delivered. Returns a number for `isFlushed`. */
   requestFlush (): number {
+    if (this.#isUnknown) this.#makeKnown()
     this.producer.tryPublishNotice()
     const number = (this.#words[RingWord.FlushWanted]! + 1) | 0
     // Pairs with the load in the writer's RingOutlet.answerFlush: whoever sees the number sees what was published before.

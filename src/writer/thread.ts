@@ -10,9 +10,11 @@ import { Waiter } from './waiter'
 
 /**
  * With `order: 'time'` lines wait so long for a ring that is attached and not taken in: it was announced before this thread
- * could hear, and is announced again as soon as its thread or the owner's looks. Neither may for a long time.
+ * could hear, and is announced again as soon as its thread or the owner's looks. Neither may for a long time, and others
+ * must not drop lines because of it.
  */
-const RING_PATIENCE_MS = 50
+const RING_PATIENCE_MS = 500
+const MOST_FILLED_MEANWHILE = 1 / 8
 
 /** What both kinds of sink share: the rings, the orders of the owner, and what is told to the application. */
 export class WriterThread {
@@ -63,7 +65,8 @@ export class WriterThread {
     const known = new Set(this.outlets.map(({ consumer }) => consumer.ring.words[RingWord.Id]))
     const now = performance.now()
     this.#missingSince ??= now
-    if (now - this.#missingSince < RING_PATIENCE_MS && seated(this.block).some((ring) => !known.has(ring))) return true
+    const hasRoom = this.outlets.every(({ consumer }) => consumer.available < consumer.ring.capacity * MOST_FILLED_MEANWHILE)
+    if (hasRoom && now - this.#missingSince < RING_PATIENCE_MS && seated(this.block).some((ring) => !known.has(ring))) return true
     this.#completeAt = made
     this.#missingSince = undefined
     return false

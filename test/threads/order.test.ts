@@ -38,6 +38,70 @@ describe("with order 'time'", () => {
     expect(printed[0]).toMatchObject({ linesAccepted: 400, linesWritten: 400, linesSkipped: 0 })
   })
 
+  test('lines of rings that were attached while the main thread stood still are merged from the first one on', async () => {
+    const { logged, printed } = await runThreads(`
+      const LINES = 400
+      if (isMainThread) {
+        const stream = transport({ destination: file, order: 'time' })
+        const [turn, done] = [words(1), words(1)]
+        const handle = stream.handle()
+        const workers = [0, 1, 2, 3].map((at) => new Worker(__filename, { workerData: { handle, turn, done, at } }))
+        print(Atomics.wait(done, 0, 0, 60000))
+        Promise.all(workers.map((worker) => once(worker, 'exit'))).then(() => finished(stream))
+      } else {
+        const { at, turn, done, handle } = workerData
+        const stream = attach(handle)
+        if (!stream.flushSync(60000)) throw new Error('the ring was not taken in')
+        for (let now = 0; now < LINES; now = Atomics.load(turn, 0)) {
+          if (now % 4 !== at) {
+            Atomics.wait(turn, 0, now)
+            continue
+          }
+          stream.write('{"who":"all","i":' + now + '}\\n')
+          Atomics.add(turn, 0, 1)
+          Atomics.notify(turn, 0)
+        }
+        Atomics.store(done, 0, 1)
+        Atomics.notify(done, 0)
+      }`)
+    expect(printed).toEqual(['ok'])
+    expect(logged.get('all')).toEqual(numbers(0, 400))
+  })
+
+  test('lines stay in order when a writer dies and others take over', async () => {
+    const { logged, printed } = await runThreads(`
+      const LINES = 3000
+      if (isMainThread) {
+        const stream = transport({ destination: file, order: 'time', maxRestarts: 1000 })
+        const turn = words(1)
+        const handle = stream.handle()
+        const workers = [0, 1, 2, 3].map((at) => new Worker(__filename, { workerData: { handle, turn, at } }))
+        const kill = async () => {
+          for (let kills = 0; kills < 5 && Atomics.load(turn, 0) < LINES; kills++) {
+            const { linesWritten } = stream.stats()
+            await until(() => stream.stats().linesWritten > linesWritten || Atomics.load(turn, 0) >= LINES)
+            await stream.worker.terminate()
+          }
+        }
+        Promise.all([kill(), ...workers.map((worker) => once(worker, 'exit'))]).then(() => finished(stream)).then(() => print(stream.stats()))
+      } else {
+        const { at, turn, handle } = workerData
+        const stream = attach(handle)
+        for (let now = 0; now < LINES; now = Atomics.load(turn, 0)) {
+          if (now % 4 !== at) {
+            Atomics.wait(turn, 0, now)
+            continue
+          }
+          stream.write('{"who":"all","i":' + now + '}\\n')
+          Atomics.add(turn, 0, 1)
+          Atomics.notify(turn, 0)
+        }
+      }`, { execArgv: ['--no-warnings'] })
+    expect(printed[0].restarts).toBeGreaterThan(0)
+    // A line may be there twice where a writer died with it, one behind the other.
+    expect(logged.get('all')!.filter((each, at, all) => each !== all[at - 1])).toEqual(numbers(0, 3000))
+  })
+
   test('a full ring keeps its reserve for errors, and every line is counted', async () => {
     const { logged, noticed, printed } = await runThreads(`
       if (isMainThread) {

@@ -1,4 +1,4 @@
-import { numbers, runThreads } from './support'
+import { isAscending, numbers, runThreads } from './support'
 
 /** Threads of the process by the name of their OS thread: only Linux shows them. */
 const COUNT_WRITERS = `
@@ -32,6 +32,46 @@ describe('with share', () => {
       }`)
     expect(printed).toEqual([1, 40])
     for (const who of ['main', 'w0', 'w1', 'w2']) expect(logged.get(who)).toEqual(numbers(0, 10))
+  })
+
+  test('what other threads log while the owner ends is in the sink or counted as dropped, and so it is without share', async () => {
+    for (const share of [true, false]) {
+      const { printed, logged } = await runThreads(`
+        if (isMainThread) {
+          const options = { destination: file, share: ${share} }
+          const stream = transport(options)
+          const handle = options.share ? undefined : stream.handle()
+          const ended = words(1)
+          const workers = [0, 1, 2, 3].map((at) => new Worker(__filename, { workerData: { options, handle, ended, who: 'w' + at } }))
+          const exits = workers.map((worker) => once(worker, 'exit'))
+          const tried = []
+          workers.forEach((worker) => worker.on('message', (count) => { if (count > 0) tried.push(count) }))
+          Promise.all(workers.map((worker) => once(worker, 'message'))).then(async () => {
+            await until(() => stream.stats().linesWritten > 2000)
+            await finished(stream)
+            Atomics.store(ended, 0, 1)
+            await Promise.all(exits)
+            const { linesAccepted, linesWritten, linesDropped, linesSkipped, droppedByLevel } = stream.stats()
+            print({ linesAccepted, linesWritten, linesDropped, linesSkipped, droppedByLevel, tried: tried.reduce((sum, each) => sum + each, 0) })
+          })
+        } else {
+          const { options, handle, ended, who } = workerData
+          const stream = handle === undefined ? transport(options) : attach(handle)
+          parentPort.postMessage(0)
+          let i = 0
+          // Not one turn of the event loop, which could tell that the owner has ended.
+          for (let more = 100; more > 0; i++) {
+            logLines(stream, who, i, i + 1)
+            if (Atomics.load(ended, 0) === 1) more--
+          }
+          parentPort.postMessage(i)
+        }`)
+      const { tried, ...stats } = printed[0]
+      const inSink = [...logged.values()].flat().length
+      expect(stats).toMatchObject({ linesAccepted: inSink, linesWritten: inSink, linesSkipped: 0, linesDropped: tried - inSink })
+      expect(stats.droppedByLevel).toEqual({ info: tried - inSink })
+      for (const list of logged.values()) expect(isAscending(list)).toBe(true)
+    }
   })
 
   onLinux('plain pino configs of several threads, all starting at once, ride on one writer', async () => {
