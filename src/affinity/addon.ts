@@ -1,7 +1,8 @@
 /** The one place that loads the native addon, and what it looks like from TypeScript. */
 
-import { readlinkSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { existsSync, readFileSync, readlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename, join, resolve } from 'node:path'
 
 /**
  * What `native/addon.cc` exports. Every function checks its arguments: a wrong one is a `TypeError`
@@ -83,17 +84,33 @@ export enum WriteMode {
   BlockingPipe = 3
 }
 
+/** Where a bundler puts it: beside the bundle that this file has become part of. */
+const BUNDLED = join(__dirname, 'pino-pinned-addon.node')
+
 function load (): { addon?: Addon, error?: Error } {
   if (process.env.PINO_PINNED_ADDON === 'off') {
     return { error: new Error('the native addon is switched off by PINO_PINNED_ADDON=off') }
   }
   try {
-    // Two levels up from here, be it src/affinity or dist/affinity.
-    const packageRoot = resolve(__dirname, '..', '..')
-    const loadBuild = require('node-gyp-build') as (directory: string) => Addon
-    return { addon: loadBuild(packageRoot) }
+    return { addon: existsSync(BUNDLED) ? createRequire(__filename)(BUNDLED) : loadBuild() }
   } catch (error) {
     return { error: error instanceof Error ? error : new Error(String(error)) }
+  }
+}
+
+function loadBuild (): Addon {
+  // Two levels up from here, be it src/affinity or dist/affinity.
+  const packageRoot = resolve(__dirname, '..', '..')
+  // In a bundle that is anywhere, and the addon there somebody else's.
+  if (!isOurs(packageRoot)) throw new Error(`a bundle needs it at ${BUNDLED} (docs/bundlers.md)`)
+  return require('node-gyp-build')(packageRoot)
+}
+
+function isOurs (directory: string): boolean {
+  try {
+    return JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')).name === 'pino-pinned'
+  } catch {
+    return false
   }
 }
 

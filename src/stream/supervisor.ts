@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers'
 import { BroadcastChannel, Worker, type WorkerOptions } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
@@ -13,8 +12,8 @@ import { withoutPreloads, withPreloads } from './preloads'
 import { Roster } from './roster'
 import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
 import { WriterBlock } from './writer-block'
+import { writerFile } from './writer-file'
 
-const WRITER_FILE = join(__dirname, '..', 'writer', 'main.js')
 /** Pause before the writer is started again after a second, third … death in a row. The first costs no pause. */
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5000
@@ -359,10 +358,4 @@ function asError (reason: unknown): Error {
   if (reason instanceof Error) return reason
   const { message } = (reason ?? {}) as { message?: unknown }
   return new Error(typeof message === 'string' ? message : show(reason), { cause: reason })
-}
-
-/** A bundler moves files: then the application says where the writer's stands, in the map that pino's bundler plugins keep. */
-function writerFile (): string {
-  const overrides = (globalThis as { __bundlerPathsOverrides?: Record<string, string> }).__bundlerPathsOverrides
-  return overrides?.['pino-pinned-writer'] ?? WRITER_FILE
 }
