@@ -1,5 +1,6 @@
 import { addon } from '../affinity/addon'
 import { levelOfText, slotOfLevel } from '../levels'
+import { Patience } from '../patience'
 import { Flag, RingCount, RingWord, type Ring, WriterWord } from '../ring/layout'
 import { type Line, Producer } from '../ring/producer'
 import { TimedProducer } from '../ring/timed-producer'
@@ -167,36 +168,29 @@ export class Port {
    * @returns false if `patienceMs` went by without progress, or nobody will take the lines
    */
   waitFor (isDone: () => boolean, patienceMs: number): boolean {
-    let progress = this.progress
-    let since = performance.now()
+    const hasStopped = progressWatch(this, patienceMs)
     while (!isDone()) {
       if (this.#keeper.isOver) return false
       this.#keeper.keepAlive()
       Atomics.wait(this.#words, RingWord.Flushed, Atomics.load(this.#words, RingWord.Flushed), LOOK_MS)
-      const now = performance.now()
-      if (this.progress !== progress) {
-        progress = this.progress
-        since = now
-      } else if (now - since > this.patience(patienceMs)) {
-        return isDone()
-      }
+      if (hasStopped()) return isDone()
     }
     return true
   }
 
   /**
-   * A number that changes whenever the sink takes something, when a writer has come up (the time it took was not the sink's),
-   * and while a target that was told to end works on what it has. A line that is given up is not taken.
+   * A number that changes whenever the sink takes something, and while a target that was told to end works on what it has.
+   * A line that is given up is not taken.
    */
   get progress (): number {
     const taken = this.ring.counts[RingCount.BytesWritten]! + Atomics.load(this.#words, RingWord.BatchTaken)
-    return taken + this.#keeper.othersProgress + Atomics.load(this.#block, WriterWord.ClosingWork) + Atomics.load(this.#block, WriterWord.Opened)
+    return taken + this.#keeper.othersProgress + Atomics.load(this.#block, WriterWord.ClosingWork)
   }
 
-  /** How long to wait without progress: longer while the machine, not the sink, keeps the writer from its work. */
-  patience (patienceMs: number): number {
+  /** Whether it is the sink that takes nothing; else the machine keeps the writer from its work, which is worth a longer wait. */
+  get isSinkToBlame (): boolean {
     const { isUp, isWaitingForSink, saysIfWaiting } = this.#keeper
-    return isWaitingForSink || (isUp && !saysIfWaiting) ? patienceMs : Math.max(patienceMs, START_PATIENCE_MS)
+    return isWaitingForSink || (isUp && !saysIfWaiting)
   }
 
   /** Bytes of the ring in use now. */
@@ -245,7 +239,7 @@ export class Port {
     if (tryPublish()) return true
     this.#keeper.wake()
     let released = Atomics.load(this.#words, RingWord.Released)
-    let since = performance.now()
+    const patience = new Patience()
     // Pairs with the load in Consumer.release: we say that we wait, then look again; it releases, then looks whether we do.
     Atomics.store(this.#words, RingWord.ProducerWaits, 1)
     try {
@@ -253,10 +247,9 @@ export class Port {
         if (this.#keeper.isOver) return false
         this.#keeper.keepAlive()
         Atomics.wait(this.#words, RingWord.Released, released, Math.min(LOOK_MS, patienceMs))
-        const now = performance.now()
         const releasedNow = Atomics.load(this.#words, RingWord.Released)
-        if (releasedNow !== released) since = now
-        else if (now - since > patienceMs) return tryPublish()
+        if (releasedNow !== released) patience.renew()
+        else if (patience.look() > patienceMs) return tryPublish()
         released = releasedNow
       }
       return true
@@ -270,16 +263,20 @@ function levelOf (line: Line): number | undefined {
   return typeof line === 'string' ? levelOfText(line) : undefined
 }
 
-/** A look that says whether nothing has moved for `patienceMs`. */
+/** A look that says whether nothing has moved for `patienceMs`; longer while the sink is not to blame, and anew when it is. */
 export function progressWatch (port: Port, patienceMs: number): () => boolean {
-  let progress = port.progress
-  let since = performance.now()
+  let { progress, isSinkToBlame: hasMetSink } = port
+  const patience = new Patience()
   return () => {
-    const now = performance.now()
-    if (port.progress !== progress) {
-      progress = port.progress
-      since = now
+    const { isSinkToBlame } = port
+    // Once: writers that come up and die, one after another, are no progress.
+    const isMeetingSink = isSinkToBlame && !hasMetSink
+    if (port.progress === progress && !isMeetingSink) {
+      return patience.look() > (isSinkToBlame ? patienceMs : Math.max(patienceMs, START_PATIENCE_MS))
     }
-    return now - since > port.patience(patienceMs)
+    progress = port.progress
+    hasMetSink ||= isSinkToBlame
+    patience.renew()
+    return false
   }
 }

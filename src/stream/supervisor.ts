@@ -8,6 +8,7 @@ import { Command, RingCount, RingWord, WriterState, WriterWord, type Ring } from
 import type { WriterData, WriterMessage } from '../writer-data'
 import type { Totals } from './counts'
 import { stateChannelName } from './guest'
+import { OsThreads } from './os-threads'
 import { withoutPreloads, withPreloads } from './preloads'
 import { Roster } from './roster'
 import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
@@ -17,7 +18,7 @@ import { writerFile } from './writer-file'
 /** Pause before the writer is started again after a second, third … death in a row. The first costs no pause. */
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5000
-/** How long a thread that somebody waits for may take to come up: with thirty others on two cores it has taken half a second. */
+/** How long a thread may take to come up where the system can't be asked for it: with thirty others on two cores it has taken half a second. */
 const CLAIM_PATIENCE_MS = 3000
 /** Writers that die although lines get through are started this far apart at the least: starting one costs 20–40 ms of a core. */
 const LEAST_BETWEEN_STARTS_MS = 250
@@ -57,6 +58,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   /** Called when there is no writer and none will come, also when the host is gone. */
   onClosed: () => void = () => {}
   #worker!: Worker
+  #threads!: OsThreads
   #generation = 0
   #restarts = 0
   /** Deaths in a row: without a line getting through, or quick ones with nothing to get through. */
@@ -204,13 +206,14 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   }
 
   /**
-   * A thread can die before it has any way to tell. So one that has not claimed the rings in good time loses its right to
-   * them, and may be replaced: should it come up after all, it ends at once.
+   * A thread can die before it has any way to tell. So one that is gone, or has not claimed the rings in good time, loses
+   * its right to them, and may be replaced: should it come up after all, it ends at once.
    */
   #hasTakenBack (): boolean {
-    const patienceMs = Math.min(CLAIM_PATIENCE_MS * 2 ** this.#deaths, LONGEST_PAUSE_MS)
-    if (performance.now() - this.#startedAt < patienceMs) return false
     const offer = this.#generation * 2
+    if (Atomics.load(this.block, WriterWord.Claim) !== offer) return false
+    const patienceMs = Math.min(CLAIM_PATIENCE_MS * 2 ** this.#deaths, LONGEST_PAUSE_MS)
+    if (performance.now() - this.#startedAt < patienceMs && !this.#threads.areGone) return false
     // Pairs with the compare-exchange in the writer's main.ts: one of the two has the rings.
     return Atomics.compareExchange(this.block, WriterWord.Claim, offer, 0) === offer
   }
@@ -222,7 +225,8 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     Atomics.store(this.block, WriterWord.State, WriterState.Starting)
     Atomics.store(this.block, WriterWord.Generation, generation)
     Atomics.store(this.block, WriterWord.Claim, generation * 2)
-    const worker = new Worker(writerFile(), this.#workerOptions())
+    const { started: worker, threads } = OsThreads.startedBy(() => new Worker(writerFile(), this.#workerOptions()))
+    this.#threads = threads
     this.#worker = worker
     worker.on('message', (message: WriterMessage) => this.#received(generation, message))
     worker.on('error', (error: unknown) => { if (generation === this.#generation) this.#reason = error as Error })

@@ -1,4 +1,5 @@
 import type { Worker } from 'node:worker_threads'
+import { Patience } from '../patience'
 import type { Totals } from './counts'
 import type { Keeper } from './port'
 
@@ -51,9 +52,10 @@ export interface WriterAccess extends Keeper {
 
 /** A look that says whether the sink has kept the writer waiting for `patienceMs`. */
 export function stallWatch (writer: WriterAccess, patienceMs: number): () => boolean {
-  let since = Infinity
+  const patience = new Patience()
   return () => {
-    since = writer.isStalled ? Math.min(since, performance.now()) : Infinity
-    return performance.now() - since > patienceMs
+    if (writer.isStalled) return patience.look() > patienceMs
+    patience.renew()
+    return false
   }
 }

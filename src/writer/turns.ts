@@ -1,3 +1,4 @@
+import { Patience } from '../patience'
 import { monotonicMs } from '../ring/timed-producer'
 import type { RingOutlet } from './rings'
 
@@ -24,8 +25,8 @@ interface Rings {
 export class Turns {
   /** The ring whose output came last. */
   #last: RingOutlet | undefined
-  /** Since when another ring waits for a line of the last one's. */
-  #waitsSince: number | undefined
+  /** How long another ring has waited for a line of the last one's. */
+  #wait: Patience | undefined
   readonly #close: (outlet: RingOutlet) => void
 
   readonly #thread: Rings
@@ -92,7 +93,7 @@ export class Turns {
   /** The ring has had its turn. */
   had (outlet: RingOutlet): void {
     this.#last = outlet
-    this.#waitsSince = undefined
+    this.#wait = undefined
   }
 
   /** Ends a line that will not be finished any more. */
@@ -101,9 +102,8 @@ export class Turns {
   }
 
   #isWorthWaiting (): boolean {
-    const now = performance.now()
-    this.#waitsSince ??= now
-    return now - this.#waitsSince < LINE_PATIENCE_MS
+    this.#wait ??= new Patience()
+    return this.#wait.look() < LINE_PATIENCE_MS
   }
 }
 

@@ -1,0 +1,35 @@
+import { readdirSync } from 'node:fs'
+
+/**
+ * Whether threads still run, asked of the system: a thread can end before it has any way to tell. Only Linux shows them;
+ * elsewhere, and where that can't be read, nothing is known.
+ */
+export class OsThreads {
+  readonly #ids: readonly string[]
+
+  private constructor (ids: readonly string[]) {
+    this.#ids = ids
+  }
+
+  /** Calls `start`, and gives what it returns with the threads of the process that were started meanwhile. */
+  static startedBy<T> (start: () => T): { started: T, threads: OsThreads } {
+    const before = new Set(list())
+    const started = start()
+    return { started, threads: new OsThreads(before.size === 0 ? [] : list().filter((id) => !before.has(id))) }
+  }
+
+  /** Known to have ended, all of them. */
+  get areGone (): boolean {
+    if (this.#ids.length === 0) return false
+    const running = list()
+    return running.length > 0 && !this.#ids.some((id) => running.includes(id))
+  }
+}
+
+function list (): string[] {
+  try {
+    return process.platform === 'linux' ? readdirSync('/proc/self/task') : []
+  } catch {
+    return []
+  }
+}
