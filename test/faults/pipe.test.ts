@@ -59,7 +59,10 @@ const talks = (stream: string): string => `
   const { numbered } = require('./faults/lines')
   const stream = ${stream}
   let n = 0
-  const timer = setInterval(() => { for (let at = 0; at < 100; at++) stream.write(numbered(n++)) }, 5)
+  const timer = setInterval(() => {
+    for (let at = 0; at < 100; at++) stream.write(numbered(n++))
+    if (stream.closed && stream.stats?.().linesDropped > 0) process.send('goes on')
+  }, 5)
   process.on('message', () => {
     clearInterval(timer)
     process.send({ n, stats: stream.stats?.() }, () => process.exit())
@@ -74,8 +77,7 @@ async function loseReader (source: string): Promise<{ answer: { n: number, stats
   child.stdout!.destroy()
   let answer
   child.on('message', (message) => { answer = message })
-  // A whole second of lines into the broken pipe; a process that dies of it closes before.
-  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000))])
+  await Promise.race([closed, once(child, 'message')]) // it dies of it, or goes on
   if (child.exitCode === null) child.send('enough')
   const [code] = await closed
   return { answer, code, stderr }
@@ -108,8 +110,12 @@ test('a standard output that is a FIFO with a name gets a new reader too', async
     write()
     process.on('message', (message) => {
       write()
-      if (message === 'last') process.disconnect()
-      else setInterval(() => stream.stats().writerState === 'stalled' && process.send?.('stalled'), 5).unref()
+      if (message === 'last') return process.disconnect()
+      const timer = setInterval(() => {
+        if (stream.stats().writerState !== 'stalled') return
+        clearInterval(timer)
+        process.send('stalled')
+      }, 5)
     })`)
   const child = spawn('sh', ['-c', `exec "${process.execPath}" "${script}" > "${path}"`], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const closed = once(child, 'close')

@@ -17,7 +17,7 @@ function lines (count: number, size: number): string[] {
 const LONG_LINE = '>' + ['first', 'a', 'b', 'c', 'd', 'last\n'].map((part) => part.padStart(20, '.')).join('|')
 
 // Every order of steps takes as long as it takes; on a busy machine that is a while.
-jest.setTimeout(180_000)
+jest.setTimeout(600_000)
 
 const quick: Plan = { lines: lines(5, 7) }
 const full: Plan = { lines: lines(6, 23) }

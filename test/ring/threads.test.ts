@@ -90,7 +90,7 @@ describe('with a consumer in another thread', () => {
     Atomics.store(ring.words, RingWord.ProducerDone, 1)
     const [report] = await once(worker, 'message')
     expect(report).toMatchObject({ lines: accepted, next: LINES, missing: 0, wrong: null })
-    expect(report.gaps).toBeGreaterThan(100)
+    expect(report.gaps).toBeGreaterThan(0)
     expect(accepted + dropped).toBe(LINES)
     expect(droppedLines(ring).reduce((sum, count) => sum + count)).toBe(dropped)
     expect(ring.counts[RingCount.LinesWritten]).toBe(accepted)

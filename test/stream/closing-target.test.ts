@@ -11,21 +11,25 @@ import { temporaryDirectory } from '../support/process'
  * anybody waits without progress. The last one says so.
  */
 const BUSY = `
-  const { promises: fs } = require('node:fs')
+  const fs = require('node:fs')
   const { Writable } = require('node:stream')
-  module.exports = async ({ path, exitTimeout }) => {
-    const file = await fs.open(path, 'w')
+  module.exports = ({ path, exitTimeout }) => {
+    const file = fs.openSync(path, 'w')
     return new Writable({
       autoDestroy: true,
       write (chunk, encoding, callback) { callback() },
       final (callback) {
         const start = performance.now()
-        ;(async () => {
-          let pieces = 0
-          while (performance.now() - start < 3 * exitTimeout) await file.write(pieces++ + '\\n')
-          await file.write('the last of ' + pieces + '\\n')
-          await file.close()
-        })().then(callback, callback)
+        let pieces = 0
+        const piece = () => {
+          if (performance.now() - start < 3 * exitTimeout) {
+            fs.writeSync(file, pieces++ + '\\n')
+            return setImmediate(piece)
+          }
+          fs.writeSync(file, 'the last of ' + pieces + '\\n')
+          callback()
+        }
+        piece()
       }
     })
   }`

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { makeFifo, Reader } from '../faults/support'
 import { scriptFile } from '../support/process'
 
 const LINES = 100_000
@@ -8,6 +10,10 @@ interface Outcome { stats: Record<string, any>, events: any[], published: any[],
 
 /** Logs `LINES` lines into a pipe that nobody reads, then reads it. */
 async function floodPipe (options: string, log: string): Promise<Outcome> {
+  // A real pipe: what Node makes for a child is a pair of sockets, of which it reads a first piece without being asked.
+  const path = makeFifo()
+  const reader = new Reader(path)
+  const writingEnd = openSync(path, 'w')
   const child = spawn(process.execPath, [scriptFile(`
     const fs = require('node:fs')
     const published = []
@@ -23,16 +29,18 @@ async function floodPipe (options: string, log: string): Promise<Outcome> {
       stream.on('close', () => fs.writeSync(2, JSON.stringify({ stats: stream.stats(), events, published })))
       process.stdin.destroy()
     })
-  `)], { stdio: ['pipe', 'pipe', 'pipe'] })
-  const chunks: Buffer[] = []
+  `)], { stdio: ['pipe', writingEnd, 'pipe'] })
+  closeSync(writingEnd)
   let report = ''
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => { report += chunk })
-  await once(child.stderr, 'data') // the loop is over: now somebody reads
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
-  child.stdin.write('go')
-  const [code] = await once(child, 'close')
+  let code: number | null | undefined
+  child.once('close', (exitCode) => { code = exitCode })
+  child.stderr!.setEncoding('utf8').on('data', (chunk: string) => { report += chunk })
+  await once(child.stderr!, 'data') // the loop is over: now somebody reads
+  child.stdin!.write('go')
+  await reader.takeUntil(() => code !== undefined)
+  reader.close()
   expect(code).toBe(0)
-  const text = Buffer.concat(chunks).toString()
+  const { text } = reader
   expect(text.endsWith('\n')).toBe(true)
   return { ...JSON.parse(report), lines: text.trimEnd().split('\n').map((line) => JSON.parse(line)) }
 }

@@ -94,7 +94,7 @@ describe.each(STALLED_WAYS)('with a sink that takes nothing, a process leaves %s
     const child = spawn(process.execPath, [scriptFile(program('1'))], { stdio: ['ignore', 'pipe', 'pipe'] })
     let stderr = ''
     child.stderr.on('data', (chunk) => { stderr += chunk })
-    const [code, signal] = await once(child, 'exit')
+    const [[code, signal]] = await Promise.all([once(child, 'exit'), once(child.stderr, 'end')])
     expect({ code, signal }).toEqual({ code: 0, signal: null })
     expect(stderr).toMatch(/\d+ (lines were|are) left/)
     child.stdout.destroy()

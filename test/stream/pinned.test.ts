@@ -5,10 +5,14 @@ import { allowedCores } from 'pino-pinned/affinity'
 /** Prints, by the kernel's word, the name and cores of each thread of the process while the writer runs, as JSON. */
 const REPORT_THREADS = `
   const fs = require('node:fs')
-  const threads = fs.readdirSync('/proc/self/task').map((tid) => ({
-    name: fs.readFileSync('/proc/self/task/' + tid + '/comm', 'utf8').trim(),
-    cores: /Cpus_allowed_list:\\t(.*)/.exec(fs.readFileSync('/proc/self/task/' + tid + '/status', 'utf8'))[1]
-  }))
+  const threads = fs.readdirSync('/proc/self/task').flatMap((tid) => {
+    try {
+      return [{
+        name: fs.readFileSync('/proc/self/task/' + tid + '/comm', 'utf8').trim(),
+        cores: /Cpus_allowed_list:\\t(.*)/.exec(fs.readFileSync('/proc/self/task/' + tid + '/status', 'utf8'))[1]
+      }]
+    } catch { return [] } // it has ended meanwhile
+  })
   console.log(JSON.stringify({ threads, pinned: stream.stats().pinned }))
 `
 

@@ -53,11 +53,14 @@ describe('a RingStream in thread-stream\'s place', () => {
   })
 
   test('says that it needs a drain from bufferSize on, and drains', async () => {
-    const filename = target('module.exports = () => new Writable({ write (chunk, encoding, done) { done() } })')
+    const filename = target(`module.exports = () => new Promise((resolve) => parentPort.once('message', () => {
+      resolve(new Writable({ write (chunk, encoding, done) { done() } })) // takes nothing before that
+    }))`)
     const stream = new RingStream({ filename, bufferSize: 64 })
     const answers = Array.from({ length: 10 }, () => stream.write('a line of some bytes\n'))
     expect(answers.slice(-1)).toEqual([false])
     expect(stream.writableNeedDrain).toBe(true)
+    stream.emit('message', 'take lines')
     await once(stream, 'drain')
     expect(stream.writableNeedDrain).toBe(false)
     stream.end()

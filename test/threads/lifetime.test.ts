@@ -201,14 +201,12 @@ describe('a writer that dies', () => {
 describe('the process', () => {
   onLinux('has one thread of the writer\'s name, however many threads log', async () => {
     const { printed } = await runThreads(`
-      const { readdirSync, readFileSync } = require('node:fs')
-      const names = () => readdirSync('/proc/self/task').map((tid) => readFileSync('/proc/self/task/' + tid + '/comm', 'utf8').trim())
       if (isMainThread) {
         const stream = transport({ destination: file, name: 'one-writer', capacity: '64kb' })
         const handle = stream.handle()
         const workers = Array.from({ length: 6 }, () => new Worker(__filename, { workerData: handle }))
         Promise.all(workers.map((worker) => once(worker, 'message'))).then(() => {
-          print(names().filter((name) => name === 'one-writer').length)
+          print(threadsNamed('one-writer'))
           for (const worker of workers) worker.postMessage('go')
           finished(stream)
         })

@@ -1,24 +1,17 @@
 import { isAscending, numbers, runThreads } from './support'
 
-/** Threads of the process by the name of their OS thread: only Linux shows them. */
-const COUNT_WRITERS = `
-const writers = () => {
-  const { readdirSync, readFileSync } = require('node:fs')
-  return readdirSync('/proc/self/task').filter((tid) => readFileSync('/proc/self/task/' + tid + '/comm', 'utf8').trim() === 'shared-writer').length
-}
-`
 const onLinux = process.platform === 'linux' ? test : test.skip
 
 describe('with share', () => {
   onLinux('a thread that calls transport() with the same settings attaches to the writer there is', async () => {
-    const { printed, logged } = await runThreads(`${COUNT_WRITERS}
+    const { printed, logged } = await runThreads(`
       if (isMainThread) {
         const options = { destination: file, name: 'shared-writer', share: true }
         const stream = transport(options)
         logLines(stream, 'main', 0, 10)
         const workers = [0, 1, 2].map((at) => new Worker(__filename, { workerData: { options, who: 'w' + at } }))
         Promise.all(workers.map((worker) => once(worker, 'message'))).then(async () => {
-          print(writers())
+          print(threadsNamed('shared-writer'))
           workers.forEach((worker) => worker.postMessage('go'))
           await Promise.all(workers.map((worker) => once(worker, 'exit')))
           await finished(stream)
@@ -75,7 +68,7 @@ describe('with share', () => {
   })
 
   onLinux('plain pino configs of several threads, all starting at once, ride on one writer', async () => {
-    const { printed, logged } = await runThreads(`${COUNT_WRITERS}
+    const { printed, logged } = await runThreads(`
       const log = (file) => pino({ base: null, transport: { target: require.resolve('pino-pinned'), options: { destination: file, name: 'shared-writer', share: true } } })
       const logAll = (logger, who) => new Promise((resolve) => {
         for (let i = 0; i < 100; i++) logger.info({ who, i })
@@ -85,7 +78,7 @@ describe('with share', () => {
         const logger = log(file)
         const workers = [0, 1, 2].map((at) => new Worker(__filename, { workerData: { file, who: 'w' + at } }))
         Promise.all([logAll(logger, 'main'), ...workers.map((worker) => once(worker, 'message'))]).then(() => {
-          print(writers())
+          print(threadsNamed('shared-writer'))
           workers.forEach((worker) => worker.postMessage('go'))
         })
       } else {
@@ -112,7 +105,7 @@ describe('with share', () => {
   })
 
   onLinux('register puts every pino.transport() of all threads on one writer', async () => {
-    const { printed, logged } = await runThreads(`${COUNT_WRITERS}
+    const { printed, logged } = await runThreads(`
       const log = (file) => pino({ base: null }, pino.transport({ target: 'pino/file', options: { destination: file } }))
       const logAll = (logger, who) => new Promise((resolve) => {
         for (let i = 0; i < 100; i++) logger.info({ who, i })
@@ -122,7 +115,7 @@ describe('with share', () => {
         const logger = log(file)
         const workers = [0, 1].map((at) => new Worker(__filename, { workerData: { file, who: 'w' + at } }))
         Promise.all([logAll(logger, 'main'), ...workers.map((worker) => once(worker, 'message'))]).then(() => {
-          print(writers())
+          print(threadsNamed('shared-writer'))
           workers.forEach((worker) => worker.postMessage('go'))
         })
       } else {

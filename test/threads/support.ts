@@ -14,6 +14,13 @@ const finished = (stream) => new Promise((resolve) => { stream.once('close', res
 const flushed = (stream) => new Promise((resolve, reject) => stream.flush((error) => error ? reject(error) : resolve()))
 const until = async (isSo) => { while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 2)) }
 const print = (value) => console.log(JSON.stringify(value))
+/** How many OS threads of the process have this name: only Linux shows them. */
+function threadsNamed (name) {
+  const { readdirSync, readFileSync } = require('node:fs')
+  return readdirSync('/proc/self/task').filter((tid) => {
+    try { return readFileSync('/proc/self/task/' + tid + '/comm', 'utf8').trim() === name } catch { return false } // it has ended
+  }).length
+}
 /** Numbered lines of one producer. */
 function logLines (stream, who, from, to, pad = '') {
   const logger = pino({ base: null, timestamp: false }, stream)
