@@ -5,10 +5,11 @@
  * pino's own transport threads, which do not inherit from each other, ask on a channel besides.
  */
 
-import { setTimeout } from 'node:timers'
+import { setInterval } from 'node:timers'
 import { inspect } from 'node:util'
 import { BroadcastChannel, getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads'
 import type { Settings } from '../options'
+import { Patience } from '../patience'
 import { WriterState, WriterWord } from '../ring/layout'
 import { connectTo } from './connect-guest'
 import type { Handle } from './handle'
@@ -16,10 +17,12 @@ import type { Connection } from './connection'
 import type { RingStream } from './ring-stream'
 import { startWriter } from './start-writer'
 
-/** An owner answers as soon as its event loop turns. */
-const ANSWER_MS = 100
+/** An owner answers as soon as its event loop turns; one that makes its writer just now, in some ten milliseconds. */
+const ANSWER_MS = 200
 /** A thread that asked earlier makes the writer; if it does not, it died. */
 const MAKER_MS = 10_000
+/** Whoever waits looks so often at his patience: where threads wait for a core, so do those who would answer. */
+const LOOK_MS = 10
 
 /** What is said on the channel of a key: who asks, or the answer. */
 type Word = { asks: number } | { handle: Handle }
@@ -76,11 +79,13 @@ function askOthers (key: string): Promise<Handle | undefined> {
   return new Promise((resolve) => {
     const channel = new BroadcastChannel(key)
     const settle = (handle?: Handle): void => {
-      clearTimeout(timer)
+      clearInterval(timer)
       channel.close()
       resolve(handle)
     }
-    let timer = setTimeout(settle, ANSWER_MS)
+    const patience = new Patience()
+    let longestMs = ANSWER_MS
+    const timer = setInterval(() => { if (patience.look() > longestMs) settle() }, LOOK_MS)
     channel.onmessage = ({ data }) => {
       const word = data as Word
       if ('handle' in word) {
@@ -88,8 +93,7 @@ function askOthers (key: string): Promise<Handle | undefined> {
       } else if (word.asks > threadId) {
         channel.postMessage({ asks: threadId })
       } else {
-        clearTimeout(timer)
-        timer = setTimeout(settle, MAKER_MS)
+        longestMs = MAKER_MS
       }
     }
     channel.postMessage({ asks: threadId })
