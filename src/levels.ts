@@ -14,6 +14,13 @@ export function slotOfLevel (level: number): number {
 
 /** What pino puts in front of every line unless a formatter changes it. */
 const LEVEL_KEY = '{"level":'
+const ZERO = 0x30
+const COMMA = 0x2C
+
+/** Whether a number in pino's place for the level means what it means to pino; others may be a formatter's own, as syslog's. */
+export function isOwnLevel (level: number | undefined): boolean {
+  return level !== undefined && level % LEVEL_STEP === 0 && level > 0 && level <= HIGHEST_SLOT * LEVEL_STEP
+}
 
 /**
  * The numeric level that a line says it has, or undefined: `{"level":30,` or, with labels, `{"level":"info",`.
@@ -21,6 +28,9 @@ const LEVEL_KEY = '{"level":'
  */
 export function levelOfText (line: string): number | undefined {
   if (!line.startsWith(LEVEL_KEY)) return undefined
+  // One of pino's own, without making a string: this is asked of every line that is dropped.
+  const tens = line.charCodeAt(LEVEL_KEY.length) - ZERO
+  if (line.charCodeAt(LEVEL_KEY.length + 1) === ZERO && line.charCodeAt(LEVEL_KEY.length + 2) === COMMA && tens > 0 && tens <= HIGHEST_SLOT) return tens * LEVEL_STEP
   const value = line.slice(LEVEL_KEY.length, LEVEL_KEY.length + 8)
   if (value.startsWith('"')) {
     const slot = (LEVEL_NAMES as readonly string[]).indexOf(value.slice(1, value.indexOf('"', 1)).toLowerCase())

@@ -109,7 +109,8 @@ export class Producer {
    */
   tryPublish (text: string): boolean {
     if (this.#native !== null) {
-      if (!this.#native(text)) return false
+      // A call that would say no costs as much as the rest of a drop.
+      if (!this.#isCalm || !this.#native(text)) return false
       if (this.#wake !== null) this.#wakeWriter(this.#wake)
       return true
     }
@@ -128,11 +129,11 @@ export class Producer {
    * Publishes one line, measured exactly, in the first `limit` bytes of the ring; a line longer than a record is
    * published whole, with one store. What was dropped before it is told first.
    *
+   * @param size the line's UTF-8 bytes
    * @returns false if it does not fit; nothing was written then
    */
-  tryPublishWithin (line: Line, limit: number): boolean {
+  tryPublishWithin (line: Line, limit: number, size = Buffer.byteLength(line)): boolean {
     this.#refresh()
-    const size = Buffer.byteLength(line)
     const notice = this.#hasUntold ? NOTICE_BYTES : 0
     if (this.used + notice + this.#mostRecordBytes(size) > limit) return false
     let position = notice > 0 ? this.#putNotice(this.#position) : this.#position

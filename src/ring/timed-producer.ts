@@ -17,9 +17,9 @@ export class TimedProducer extends Producer {
     return super.tryPublish(text)
   }
 
-  override tryPublishWithin (line: Line, limit: number): boolean {
-    this.#date(limit - recordBytes(Buffer.byteLength(line)))
-    return super.tryPublishWithin(line, limit)
+  override tryPublishWithin (line: Line, limit: number, size = Buffer.byteLength(line)): boolean {
+    this.#date(limit - recordBytes(size))
+    return super.tryPublishWithin(line, limit, size)
   }
 
   override tryPublishPart (part: Line, flags: number): boolean {

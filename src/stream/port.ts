@@ -1,5 +1,5 @@
 import { addon } from '../affinity/addon'
-import { levelOfText, slotOfLevel } from '../levels'
+import { isOwnLevel, levelOfText, slotOfLevel } from '../levels'
 import { Patience } from '../patience'
 import { Flag, RingCount, RingWord, type Ring, WriterWord } from '../ring/layout'
 import { type Line, Producer } from '../ring/producer'
@@ -55,6 +55,7 @@ export class Port {
   #isUnknown: boolean
   #isClosed = false
   #isLeaving = false
+  #asksForLevels = false
   #mayWait = true
   #releasedAtTimeout = 0
   /** `progress` when a flush last waited in vain. */
@@ -110,18 +111,31 @@ export class Port {
     if (line.length === 0) return true
     if (this.#isUnknown) this.#makeKnown()
     const isRefused = this.#keeper.isOver || (this.#isClosed && !this.#isLeaving)
+    const size = Buffer.byteLength(line)
+    if (!isRefused && this.producer.tryPublishWithin(line, this.#commonLimit, size)) {
+      if (!this.producer.isCalm) this.#levelOf(line, level) // before it matters, so that pino can be asked in time
+      return true
+    }
+    const known = this.#levelOf(line, level)
     if (!isRefused) {
-      if (this.producer.tryPublishWithin(line, this.#commonLimit)) return true
-      // pino lets a level's number be anything.
-      if (typeof level !== 'number') level = levelOf(line)
       const { reserve } = this.#settings
-      if (reserve !== null && level !== undefined && level >= reserve.level && this.producer.tryPublishWithin(line, this.ring.capacity)) return true
+      if (reserve !== null && known !== undefined && known >= reserve.level && this.producer.tryPublishWithin(line, this.ring.capacity, size)) return true
       if (this.#writePatiently(line)) return true
     }
-    const slot = slotOfLevel(typeof level === 'number' ? level : levelOf(line) ?? NaN)
-    const size = Buffer.byteLength(line)
+    const slot = slotOfLevel(known ?? NaN)
     if (this.#keeper.countDrop?.(slot, size) !== true) this.producer.drop(slot, size)
     return false
+  }
+
+  /** Lines do not show their level where pino puts it: pino is to say it, while room is short. */
+  get asksForLevels (): boolean { return this.#asksForLevels }
+
+  #levelOf (line: Line, told: number | undefined): number | undefined {
+    // pino lets a level's number be anything.
+    if (typeof told === 'number') return told
+    const shown = typeof line === 'string' ? levelOfText(line) : undefined
+    this.#asksForLevels ||= !isOwnLevel(shown)
+    return shown
   }
 
   /** Asks for everything published so far to be delivered. Returns a number for `isFlushed`. */
@@ -257,10 +271,6 @@ export class Port {
       Atomics.store(this.#words, RingWord.ProducerWaits, 0)
     }
   }
-}
-
-function levelOf (line: Line): number | undefined {
-  return typeof line === 'string' ? levelOfText(line) : undefined
 }
 
 /** A look that says whether nothing has moved for `patienceMs`; longer while the sink is not to blame, and anew when it is. */

@@ -129,7 +129,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   #writeCarefully (line: string | Uint8Array): boolean {
     const isAccepted = this.#port.writeCarefully(textOf(line), this.lastLevel)
     if (!isAccepted && !this.#isEnding && this.#writer.isOver) this.#refused()
-    this.#wantMetadata(!this.#producer.isCalm)
+    this.#wantMetadata(this.#port.asksForLevels && !this.#producer.isCalm)
     const hasRoom = isAccepted && this.#producer.used <= this.#drainAt
     this.#needsDrain ||= !hasRoom // once somebody was told to wait 'drain' is owed to him, whatever a later line finds
     if (this.#needsDrain || this.#producer.hasUntold) this.#tickSoon()
@@ -147,7 +147,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     })
   }
 
-  /** Levels matter while room is short; what pino left here must not stay for the next line, nor hold what it points to. */
+  /** Levels matter while room is short, and most lines show theirs; what pino left here must not stay for the next line, nor hold what it points to. */
   #wantMetadata (isWanted: boolean): void {
     this.lastLevel = undefined
     if (this[METADATA] === isWanted) return
@@ -384,7 +384,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   #tick (): void {
     this.#isTicking = false
     this.#producer.tryPublishNotice()
-    this.#wantMetadata(!this.#producer.isCalm)
+    if (this.#producer.isCalm) this.#wantMetadata(false)
     this.#drops.tell()
     if (this.#needsDrain && this.#port.used <= this.#drainAt && !this.#writer.isOver) {
       this.#needsDrain = false

@@ -9,7 +9,7 @@ const LINES = 100_000
 interface Outcome { stats: Record<string, any>, events: any[], published: any[], lines: any[], slowest: number }
 
 /** Logs `LINES` lines into a pipe that nobody reads, then reads it. */
-async function floodPipe (options: string, log: string): Promise<Outcome> {
+async function floodPipe (options: string, log: string, ofPino = '{}'): Promise<Outcome> {
   // A real pipe: what Node makes for a child is a pair of sockets, of which it reads a first piece without being asked.
   const path = makeFifo()
   const reader = new Reader(path)
@@ -19,7 +19,7 @@ async function floodPipe (options: string, log: string): Promise<Outcome> {
     const published = []
     require('node:diagnostics_channel').subscribe('pino-pinned:drop', (counts) => published.push(counts))
     const stream = require('pino-pinned').transport({ destination: 1, capacity: '64kb', exitTimeout: 20000, ${options} })
-    const logger = require('pino')({ level: 'debug' }, stream)
+    const logger = require('pino')({ level: 'debug', ...${ofPino} }, stream)
     const events = []
     stream.on('drop', (counts) => events.push(counts))
     for (let line = 0; line < ${LINES}; line++) { ${log} }
@@ -74,6 +74,19 @@ test('a full ring drops whole lines, counts them exactly, and the log shows each
 test('the last part of the ring is kept for errors, so that a flood of debug cannot drown them', async () => {
   const { stats, lines } = await floodPipe('', `
     if (line === ${LINES - 1}) logger.error({ line }, 'why it all went wrong'); else logger.debug({ line }, 'noise')`)
+  expect(stats.droppedByLevel).toEqual({ debug: stats.linesDropped })
+  expect(stats.linesDropped).toBeGreaterThan(0)
+  expect(lines.filter((line) => line.msg === 'why it all went wrong')).toHaveLength(1)
+})
+
+test.each([
+  ["by a formatter's name", '{ formatters: { level: (severity) => ({ severity }) } }'],
+  ["by a formatter's number, which is not pino's", '{ formatters: { level: (label, number) => ({ level: 9 - number / 10 }) } }'],
+  ["by a formatter's label in pino's place", '{ formatters: { level: (level) => ({ level }) } }'],
+  ['by a number of its own', "{ customLevels: { debug: 21, error: 55 }, useOnlyCustomLevels: true, level: 'debug' }"]
+])('a level that the line shows %s counts as what it is to pino', async (_, ofPino) => {
+  const { stats, lines } = await floodPipe('', `
+    if (line === ${LINES - 1}) logger.error({ line }, 'why it all went wrong'); else logger.debug({ line }, 'noise')`, ofPino)
   expect(stats.droppedByLevel).toEqual({ debug: stats.linesDropped })
   expect(stats.linesDropped).toBeGreaterThan(0)
   expect(lines.filter((line) => line.msg === 'why it all went wrong')).toHaveLength(1)
