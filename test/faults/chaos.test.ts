@@ -5,7 +5,8 @@ import { runCommand } from '../support/process'
 test.each([
   ['disk', 7],
   ['pipe', 7],
-  ['disk', 2026]
+  ['disk', 2026],
+  ['target', 7]
 ])('a few seconds of random faults of the writer and of a %s, seed %i, break no promise', async (sink, seed) => {
   const { code, stdout, stderr } = await runCommand(process.execPath, [join(__dirname, 'chaos.js'), '--seed', String(seed), '--seconds', '5', '--sink', sink])
   if (code !== 0) throw new Error(stdout + stderr)

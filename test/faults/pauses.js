@@ -1,0 +1,79 @@
+'use strict'
+
+const { createHistogram } = require('node:perf_hooks')
+const { threadCpuMs } = require('../../dist/affinity/addon')
+
+/** What the main thread does at one go: makes a line and writes it; or turns its event loop, with nothing of the test's in it. */
+const KINDS = ['line', 'turn']
+/** By the clock, in which others may have had the core; and by what the thread itself worked. */
+const CLOCKS = { time: () => performance.now(), CPU: threadCpuMs }
+const PERCENTILES = [99, 99.9, 99.99, 100]
+
+/** How long a thread was held at one go, over rounds. */
+class Pauses {
+  #histograms = {}
+  #start = {}
+  /** The longest of the present round, by either clock; and of each round before. */
+  #longest = { time: 0, CPU: 0 }
+  rounds = []
+
+  constructor () {
+    for (const kind of KINDS) for (const clock in CLOCKS) this.#histograms[kind + clock] = createHistogram()
+  }
+
+  start () { for (const clock in CLOCKS) this.#start[clock] = CLOCKS[clock]() }
+
+  stop (kind) {
+    for (const clock in CLOCKS) {
+      const ms = CLOCKS[clock]() - this.#start[clock]
+      this.#histograms[kind + clock].record(Math.max(1, Math.round(ms * 1e6)))
+      this.#longest[clock] = Math.max(this.#longest[clock], ms)
+    }
+  }
+
+  endRound () {
+    this.rounds.push(this.#longest)
+    this.#longest = { time: 0, CPU: 0 }
+  }
+
+  /** In milliseconds. */
+  percentiles (kind, clock) {
+    const histogram = this.#histograms[kind + clock]
+    return PERCENTILES.map((percentile) => (percentile === 100 ? histogram.max : histogram.percentile(percentile)) / 1e6)
+  }
+}
+
+/** How the longest pauses of the rounds compare: medians, and in how many pairs of rounds ours was the longer one. */
+function compareLongest (ours, noOp, clock) {
+  const longest = ({ rounds }) => rounds.map((round) => round[clock])
+  const pairs = longest(ours).map((ms, at) => [ms, longest(noOp)[at]])
+  return {
+    ours: median(longest(ours)),
+    noOp: median(longest(noOp)),
+    ratio: median(pairs.map(([a, b]) => a / b)),
+    longer: pairs.filter(([a, b]) => a > b).length,
+    rounds: pairs.length
+  }
+}
+
+/** A table of both, in milliseconds. */
+function report (ours, noOp) {
+  const row = (title, cells) => title.padEnd(28) + cells.map((cell) => (typeof cell === 'number' ? cell.toFixed(3) : cell).padStart(10)).join('')
+  const lines = [row('pauses of the main thread, ms', PERCENTILES.map((percentile) => percentile === 100 ? 'max' : `p${percentile}`))]
+  for (const kind of KINDS) {
+    for (const clock in CLOCKS) {
+      for (const [who, pauses] of [['ours', ours], ['no-op', noOp]]) lines.push(row(`a ${kind}, ${clock}, ${who}`, pauses.percentiles(kind, clock)))
+    }
+  }
+  for (const clock in CLOCKS) {
+    const longest = compareLongest(ours, noOp, clock)
+    lines.push(`the longest of a round, ${clock}: ${longest.ours.toFixed(2)} ms with ours, ${longest.noOp.toFixed(2)} with the no-op stream (medians); ratio ${longest.ratio.toFixed(2)} (median of pairs), longer with ours in ${longest.longer} of ${longest.rounds} rounds`)
+  }
+  return lines.join('\n')
+}
+
+function median (numbers) {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? NaN
+}
+
+module.exports = { Pauses, report, compareLongest }
