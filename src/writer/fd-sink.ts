@@ -47,6 +47,9 @@ export class FdSink {
   get kind (): SinkKind { return this.#kind }
   get hasBeenOpen (): boolean { return this.#hasBeenOpen }
 
+  /** A regular file: what it took, it has. */
+  get isFile (): boolean { return this.#isRegular }
+
   /** Opened again, the path led to the very file that it led to before: it has what it took. */
   get isSameFile (): boolean { return this.#isSameFile }
 

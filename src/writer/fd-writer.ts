@@ -144,6 +144,8 @@ export class FdWriter {
 
   /** Opens the sink again. The line under way goes on in the file that has its beginning; in any other it starts anew. */
   #openForLine (consumer: Consumer): void {
+    // Before: it may take long, and a successor of this thread must find it so.
+    if (!this.#sink.isFile) consumer.rewind(false)
     this.#open()
     if (!this.#sink.isSameFile) consumer.rewind(false)
   }

@@ -37,15 +37,19 @@ test('a FIFO whose reader leaves goes on with its next reader; what the pipe hel
   expect({ restarts, errors }).toEqual({ restarts: [], errors: [] })
 })
 
-test('the next reader of a FIFO does not begin in the middle of a long line', async () => {
+test.each(['', ', also when the writer dies while it waits for him'])('the next reader of a FIFO does not begin in the middle of a long line%s', async (dies) => {
   const longBytes = 200_000
   const path = makeFifo()
   const first = new Reader(path)
-  const { stream } = open({ destination: path, capacity: '1mb' })
+  const { stream, restarts } = open({ destination: path, capacity: '1mb' })
   await load(stream, 0, 3, longBytes) // line 0 is longer than the pipe
   await until(() => first.take(10_000) && stream.stats().writerState === 'stalled')
   first.close()
   await until(() => !isOpen(path)) // the writer has seen that nobody reads
+  if (dies !== '') {
+    stream.worker.terminate()
+    await until(() => restarts.length === 1)
+  }
   const second = new Reader(path)
   const closed = finish(stream)
   await second.takeUntil(() => stream.closed)
