@@ -2,7 +2,7 @@
   'targets': [
     {
       'target_name': 'pino_pinned',
-      'sources': ['native/addon.cc', 'native/arguments.cc', 'native/producer.cc'],
+      'sources': ['native/addon.cc', 'native/arguments.cc', 'native/claims.cc', 'native/producer.cc'],
       'defines': ['NAPI_VERSION=8'],
       'conditions': [
         ['OS=="win"', {

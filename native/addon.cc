@@ -1,4 +1,4 @@
-// What JavaScript sees: checks every argument, then asks platform.h. Only this, arguments.cc and producer.cc speak
+// What JavaScript sees: checks every argument, then asks platform.h. Only this, arguments.cc, claims.cc and producer.cc speak
 // Node-API.
 
 #include <node_api.h>
@@ -9,6 +9,7 @@
 #include <string>
 
 #include "arguments.h"
+#include "claims.h"
 #include "platform.h"
 #include "producer.h"
 
@@ -313,6 +314,8 @@ constexpr Function kFunctions[] = {
     {"setThreadName", SetName},
     {"setThreadPriority", SetPriority},
     {"storeAtThreadExit", StoreAtThreadExit},
+    {"claim", Claim},
+    {"release", Release},
     {"createPublisher", CreatePublisher},
 #ifndef _WIN32
     {"writeFd", WriteFd},

@@ -56,6 +56,17 @@ export interface Addon {
   storeAtThreadExit (words: Int32Array, index: number, value: number): void
 
   /**
+   * Claims a key for the calling thread: one thread of the process has it, until it releases it or its environment is torn
+   * down.
+   *
+   * @returns whether the calling thread has it now
+   */
+  claim (key: string): boolean
+
+  /** Gives back a key that the calling thread has. */
+  release (key: string): void
+
+  /**
    * Makes a function that publishes a line on the ring in `words`, an Int32Array over a SharedArrayBuffer, and returns
    * whether it did: it does not when room is short, or what it got is no string. `layout` says where things stand; it is
    * checked here, once.

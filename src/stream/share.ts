@@ -2,12 +2,14 @@
  * One writer for all threads that ask for the same (option `share`).
  *
  * A handle stands in the environment data of the thread that made the writer, and workers started afterwards inherit it.
- * pino's own transport threads, which do not inherit from each other, ask on a channel besides.
+ * pino's own transport threads, which do not inherit from each other, ask on a channel besides; which of them makes the
+ * writer, the addon says.
  */
 
 import { setInterval } from 'node:timers'
 import { inspect } from 'node:util'
 import { BroadcastChannel, getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads'
+import { addon, type Addon } from '../affinity/addon'
 import type { Settings } from '../options'
 import { Patience } from '../patience'
 import { WriterState, WriterWord } from '../ring/layout'
@@ -19,7 +21,7 @@ import { startWriter } from './start-writer'
 
 /** An owner answers as soon as its event loop turns; one that makes its writer just now, in some ten milliseconds. */
 const ANSWER_MS = 200
-/** A thread that asked earlier makes the writer; if it does not, it died. */
+/** A thread that is to make the writer and has not in so long has died, or is stuck: better a writer too many than no log. */
 const MAKER_MS = 10_000
 /** Whoever waits looks so often at his patience: where threads wait for a core, so do those who would answer. */
 const LOOK_MS = 10
@@ -40,6 +42,7 @@ export function connectOwn (stream: RingStream, settings: Settings): Connection 
   const key = shareKey(settings)
   const found = inheritedHandle(key)
   if (found !== undefined) return connectTo(found)(stream)
+  addon?.claim(key) // those who ask for it wait for this one now
   const connection = startWriter(stream, settings)
   offer(stream, key, connection.handle())
   return connection
@@ -48,7 +51,7 @@ export function connectOwn (stream: RingStream, settings: Settings): Connection 
 /** The handle of a writer for these settings, if there is one in the process. Another thread may be making it just now. */
 export async function findHandle (settings: Settings): Promise<Handle | undefined> {
   const key = shareKey(settings)
-  return inheritedHandle(key) ?? await askOthers(key)
+  return inheritedHandle(key) ?? await (addon === undefined ? agree(key) : askUnlessFirst(key, addon))
 }
 
 function inheritedHandle (key: string): Handle | undefined {
@@ -70,12 +73,44 @@ function offer (stream: RingStream, key: string, handle: Handle): void {
   answer() // who asked while this writer was being made
   stream.once('close', () => {
     channel.close()
+    addon?.release(key)
     if (getEnvironmentData(key) === handle as never) setEnvironmentData(key, undefined)
   })
 }
 
-/** Of several threads that ask at the same time the one with the lowest id makes the writer; the others wait for it. */
-function askOthers (key: string): Promise<Handle | undefined> {
+/** The handle of the thread that claimed the key; undefined if that is this one, which is to make the writer then. */
+function askUnlessFirst (key: string, { claim }: Addon): Promise<Handle | undefined> {
+  return new Promise((resolve) => {
+    if (claim(key)) {
+      resolve(undefined)
+      return
+    }
+    const channel = new BroadcastChannel(key)
+    const settle = (handle?: Handle): void => {
+      clearInterval(timer)
+      channel.close()
+      resolve(handle)
+    }
+    channel.onmessage = ({ data }) => {
+      const word = data as Word
+      if ('handle' in word && isUsable(word.handle)) settle(word.handle)
+    }
+    const ask = (): void => channel.postMessage({ asks: threadId })
+    const patience = new Patience()
+    const timer = setInterval(() => {
+      // The one that was to make it may have died.
+      if (claim(key) || patience.look() > MAKER_MS) settle()
+      else ask()
+    }, LOOK_MS)
+    ask()
+  })
+}
+
+/**
+ * Without the addon: of several threads that ask at the same time the one with the lowest id makes the writer; the others
+ * wait for it.
+ */
+function agree (key: string): Promise<Handle | undefined> {
   return new Promise((resolve) => {
     const channel = new BroadcastChannel(key)
     const settle = (handle?: Handle): void => {

@@ -97,6 +97,8 @@ const RIGHT = {
   setThreadName: fc.tuple(text),
   setThreadPriority: fc.tuple(fc.integer({ min: 0, max: 19 })),
   storeAtThreadExit: fc.tuple(fc.integer({ min: 1, max: 64 }).map((length) => new Made(() => words(length))), fc.nat(8), fc.integer()),
+  claim: fc.tuple(text),
+  release: fc.tuple(text),
   createPublisher: fc.tuple(
     fc.record({
       capacity: fc.constantFrom(8, 64, 1024, 4096, 8192),
