@@ -35,10 +35,10 @@ class DropInStream extends RingStream {
     return true
   }
 
-  override end (): void {
+  override end (callback?: (error?: Error) => void): void {
     if (this.#rest.length > 0) super.write(this.#rest)
     this.#rest = ''
-    super.end()
+    super.end(callback)
   }
 
   /** What an inner target sends is for the application, and here could be taken for our own 'error' or 'close'. */

@@ -1,6 +1,7 @@
 /** Errors and warnings: each carries a `code`, and those about options the option's name and the value given. */
 
 import { inspect } from 'node:util'
+import { hintFor } from './option-hints'
 
 /**
  * - `ERR_PINO_PINNED_OPTION`: a wrong value, or two options that contradict each other.
@@ -86,19 +87,24 @@ export function contradiction (problem: OptionProblem): OptionError {
   return describe(RangeError, problem, `option '${problem.option}' is ${show(problem.value)}: ${problem.allowed}`)
 }
 
-/** A name that no option has, with the nearest that one has. */
+/** A name that no option has, with what to write instead: what people who know it from elsewhere need, or the nearest that is known. */
 export function unknownOption (option: string, value: unknown, known: readonly string[], source?: string): OptionError {
   const path = option.slice(0, option.lastIndexOf('.') + 1)
-  const near = nearest(option.slice(path.length), known)
+  const hint = path === '' ? hintFor(option, known) : undefined
+  const near = hint === undefined ? nearest(option.slice(path.length), known) : undefined
   const allowed = `one of ${known.map((name) => path + name).join(', ')}`
-  const suggestion = near === undefined ? `known: ${known.join(', ')}` : `did you mean '${path}${near}'?`
+  const suggestion = hint ?? (near === undefined ? `known: ${known.join(', ')}` : `did you mean '${path}${near}'?`)
   return describe(TypeError, { option, value, allowed, code: 'ERR_PINO_PINNED_UNKNOWN_OPTION', source },
     `unknown option '${shorten(option)}' (${show(value)}); ${suggestion}`)
 }
 
-/** A target that can't be found. pino's own words come first: people search for them. */
-export function unknownTarget (option: string, value: string, callers: readonly string[]): OptionError {
-  const from = callers.length > 0 ? callers.join(', ') : 'no file'
+/**
+ * A target that can't be found. pino's own words come first: people search for them.
+ *
+ * @param places from where it was looked for
+ */
+export function unknownTarget (option: string, value: string, places: readonly string[]): OptionError {
+  const from = places.length > 0 ? places.join(', ') : 'no file'
   const allowed = `an absolute path, a file: URL, or a module that can be resolved from ${from}`
   return describe(RangeError, { option, value, allowed, code: 'ERR_PINO_PINNED_TARGET' },
     `unable to determine transport target for ${JSON.stringify(shorten(value))}: option '${option}' must be ${allowed}`)

@@ -27,6 +27,15 @@ export interface TargetSink {
   usesMultistream: boolean
 }
 
+/** A sink in the user's words, for messages. */
+export function nameOfSink (sink: FdSink | TargetSink): string {
+  if (sink.kind === 'fd') return typeof sink.destination === 'number' ? `descriptor ${sink.destination}` : sink.destination
+  // Of pino's own worker these are the targets; any other target may have options of these names and of any kind.
+  const names = [sink.options.targets, sink.options.pipelines].flat(2).map((each) => (each as Partial<Entry> | null | undefined)?.target)
+  const targets = names.filter((name) => typeof name === 'string')
+  return targets.length === 0 ? sink.filename : targets.join(', ')
+}
+
 /** Standard output: pino's default, and ours. */
 export const DEFAULT_DESTINATION = 1
 /** Lines of an earlier run are not ours to delete. pino's default too. */

@@ -2,7 +2,7 @@
 
 import { EventEmitter } from 'node:events'
 import type { WorkerOptions } from 'node:worker_threads'
-import { contradiction, fromSource, isOptionError, type OptionError, wrongType } from './errors'
+import { contradiction, fromSource, isOptionError, type OptionError, wrongType, wrongValue } from './errors'
 import {
   applied, bare, boolean, caller, capacity, type Check, core, destination, type Given, integerFrom, level, levels, numberFrom, object,
   oneOf, requireKnown, reserve, signals, target, text, unreadable, worker
@@ -363,8 +363,14 @@ export function readEnvironment (text: string | undefined): Partial<RingOptions>
     refuseHalves(given)
     return { ...given }
   } catch (error) {
-    throw fromSource(ENVIRONMENT_VARIABLE, error as OptionError)
+    const problem = error as OptionError
+    throw problem.option === ENVIRONMENT_VARIABLE ? problem : fromSource(ENVIRONMENT_VARIABLE, problem)
   }
+}
+
+function notAList (text: string): OptionError {
+  const allowed = "a list of options with their values, such as 'core=3,capacity=16mb,wait=spin'"
+  return wrongValue({ option: ENVIRONMENT_VARIABLE, value: text, allowed })
 }
 
 function piecesOf (text: string): Record<string, string> {
@@ -373,6 +379,7 @@ function piecesOf (text: string): Record<string, string> {
   for (const piece of text.split(',').map((each) => each.trim()).filter((each) => each !== '')) {
     const equals = piece.indexOf('=')
     if (equals < 0) {
+      if (name === undefined && !RING_OPTION_NAMES.some((known) => known === piece)) throw notAList(text)
       if (name === undefined) throw contradiction({ option: piece, value: undefined, allowed: `it needs a value, as in ${piece}=…` })
       pieces[name] += `,${piece}`
       continue

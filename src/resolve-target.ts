@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 import * as util from 'node:util'
@@ -103,7 +103,7 @@ export function resolveTarget (target: string, callers: readonly string[], optio
   const origin = bundlerOverride(target) ?? target
   if (isAbsolute(origin) || origin.startsWith('file://')) return origin
   const found = origin === 'pino/file' ? pinoFile('file.js', callers) : resolveFrom(callers, origin)
-  if (found === undefined) throw unknownTarget(option, origin, callers)
+  if (found === undefined) throw unknownTarget(option, origin, placesOf(callers))
   return found
 }
 
@@ -114,8 +114,14 @@ export function resolveTarget (target: string, callers: readonly string[], optio
  */
 export function resolvePinoWorker (callers: readonly string[]): string {
   const found = bundlerOverride('pino-worker') ?? pinoFile(join('lib', 'worker.js'), callers)
-  if (found === undefined) throw unknownTarget('targets', 'pino/lib/worker.js', callers)
+  if (found === undefined) throw unknownTarget('targets', 'pino/lib/worker.js', placesOf(callers))
   return found
+}
+
+/** Where a target was looked for, in the user's words: each place once, and neither Node's own files nor ours. */
+function placesOf (callers: readonly string[]): string[] {
+  const names = callers.map((caller) => caller === REPL || caller === inWorkingDirectory() ? `the working directory ${process.cwd()}` : pathOf(caller) ?? caller)
+  return [...new Set(names)].filter((name) => !name.startsWith('node:') && !name.startsWith(__dirname + sep))
 }
 
 function pinoFile (file: string, callers: readonly string[]): string | undefined {

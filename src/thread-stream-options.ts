@@ -18,6 +18,11 @@ export interface RingStreamOptions extends RingOptions {
   sync?: boolean
 }
 
+/** Whether these are options that have been read. */
+export function isSettings (options: RingStreamOptions | Settings): options is Settings {
+  return typeof options === 'object' && options !== null && 'sink' in options
+}
+
 /** What a stream in ThreadStream's place is told beside ThreadStream's options. */
 export interface InThreadStreamsPlace {
   /** Options of the ring that apply where the user wrote none. */

@@ -59,7 +59,7 @@ describe('without options', () => {
 describe('an unknown option', () => {
   test.each([
     ['capcity', 'capacity'], ['CAPACITY', 'capacity'], ['onfull', 'onFull'], ['cores', 'core'], ['tagret', 'target'],
-    ['exitTimeuot', 'exitTimeout'], ['dest', undefined], ['zzz', undefined]
+    ['exitTimeuot', 'exitTimeout'], ['zzz', undefined]
   ])('%s is refused and %s suggested', (name, suggestion) => {
     let error: unknown
     try {

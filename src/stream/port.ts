@@ -141,7 +141,7 @@ export class Port {
   /** Asks for everything published so far to be delivered. Returns a number for `isFlushed`. */
   requestFlush (): number {
     if (this.#isUnknown) this.#makeKnown()
-    this.producer.tryPublishNotice()
+    if (!this.#keeper.isOver) this.producer.tryPublishNotice()
     const number = (this.#words[RingWord.FlushWanted]! + 1) | 0
     // Pairs with the load in the writer's RingOutlet.answerFlush: whoever sees the number sees what was published before.
     Atomics.store(this.#words, RingWord.FlushWanted, number)

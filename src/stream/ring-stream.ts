@@ -3,7 +3,7 @@ import { setImmediate, setTimeout } from 'node:timers'
 import type { Worker } from 'node:worker_threads'
 import { codedError, warn } from '../errors'
 import type { Settings } from '../options'
-import { readThreadStreamOptions, type RingStreamOptions } from '../thread-stream-options'
+import { isSettings, readThreadStreamOptions, type RingStreamOptions } from '../thread-stream-options'
 import { recordBytes } from '../ring/layout'
 import type { Producer } from '../ring/producer'
 import { totalsOf } from './counts'
@@ -17,6 +17,7 @@ import { type Stats, statsOf } from './stats'
 import type { SupervisorHost } from './supervisor'
 import { Watcher } from './watcher'
 import { stallWatch, type WriterAccess } from './writer-access'
+import { hasDied, hasExited, leftInRing } from './writer-errors'
 
 /** With this property true pino sets `lastLevel` and its like before each write; it costs 160 ns a line. */
 const METADATA = Symbol.for('pino.metadata')
@@ -73,16 +74,15 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   readonly #drops: DropTeller
 
   /**
-   * @param options what `new ThreadStream` takes (`filename`, `workerData`, `workerOpts`, `bufferSize`, `sync`) and the
-   *   options of the ring: then the stream holds the process until `unref` or `end`, as a ThreadStream does; or options
-   *   that have been read, or a way to the writer of another thread
+   * @param options what `new ThreadStream` takes and the options of the ring: then the stream holds the process until
+   *   `unref` or `end`, as a ThreadStream does; or options that have been read, or a way to the writer of another thread
    * @throws {TypeError|RangeError} `ERR_PINO_PINNED_…`: an option is wrong
    */
   constructor (options: RingStreamOptions | Settings | Connect) {
     super()
     const connect: Connect = typeof options === 'function'
       ? options
-      : () => connectOwn(this, 'sink' in options ? options : readThreadStreamOptions(options))
+      : () => connectOwn(this, isSettings(options) ? options : readThreadStreamOptions(options))
     const { port, writer, exitTimeout, bufferSize, handle } = connect(this)
     this.#port = port
     this.#producer = port.producer
@@ -94,8 +94,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#drainAt = bufferSize === undefined ? half : Math.min(half, recordBytes(bufferSize))
     // The quick way looks at nothing but room.
     if (this.#drainAt < half) this.write = this.#writeCarefully
-    // As a ThreadStream, which holds the process until somebody says otherwise.
-    if ('filename' in options) this.ref()
+    if (typeof options !== 'function' && !isSettings(options)) this.ref()
     if (writer.isOver) this.onWriterState() // another thread's, ended already
     this.on('newListener', (event: string | symbol) => {
       if (event === 'ready' && !this.#isReady) this.#watchReady()
@@ -131,7 +130,8 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     if (!isAccepted && !this.#isEnding && this.#writer.isOver) this.#refused()
     this.#wantMetadata(this.#port.asksForLevels && !this.#producer.isCalm)
     const hasRoom = isAccepted && this.#producer.used <= this.#drainAt
-    this.#needsDrain ||= !hasRoom // once somebody was told to wait 'drain' is owed to him, whatever a later line finds
+    // Once somebody was told to wait 'drain' is owed to him, whatever a later line finds; but not where none will be taken any more.
+    if (!hasRoom && !this.#isEnding && !this.#writer.isOver) this.#needsDrain = true
     if (this.#needsDrain || this.#producer.hasUntold) this.#tickSoon()
     return hasRoom
   }
@@ -168,7 +168,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#watcher.watch(() => {
       const isDone = this.#port.isFlushed(number) || (this.#writer.hasEnded && this.#port.used === 0)
       if (!isDone && !this.#writer.isOver && !hasStopped()) return false
-      process.nextTick(callback, isDone ? undefined : this.#writer.isOver ? hasExited() : this.#leftError('flush'))
+      process.nextTick(callback, isDone ? undefined : this.#writer.isOver ? hasExited() : leftInRing('flush', this.#port.linesLeft))
       return true
     })
   }
@@ -178,14 +178,23 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    *
    * @param patienceMs longest time without progress, in milliseconds. Default: the option `exitTimeout`, but no time at all
    *   if a flush has waited in vain and the sink has taken nothing since: pino flushes so with each `fatal` line
-   * @returns false if that time ran out, or nobody will take the lines
+   * @returns false if that time ran out, or nobody will take the lines that are left
    */
   flushSync (patienceMs?: number): boolean {
+    if (this.#writer.isOver || this.#writer.hasEnded) return this.#port.used === 0
     return this.#port.flushSync(patienceMs ?? this.#exitTimeout, patienceMs !== undefined)
   }
 
-  /** Delivers what there is, closes the sink and ends the writer: 'finish', then 'close'. Later lines are dropped and counted. */
-  end (): void {
+  /**
+   * Delivers what there is, closes the sink and ends the writer: 'finish', then 'close'. Later lines are dropped and counted.
+   *
+   * @param callback is called on 'close'; gets an error if not everything was delivered
+   */
+  end (callback?: (error?: Error) => void): void {
+    if (typeof callback === 'function') {
+      const tell = (): void => callback(this.#isFinished ? undefined : this.#error ?? hasExited())
+      if (this.#isClosed) process.nextTick(tell); else this.once('close', tell)
+    }
     if (this.#isEnding || this.#isClosed) return
     this.#isEnding = true
     this.#port.close()
@@ -208,21 +217,18 @@ export class RingStream extends EventEmitter implements SupervisorHost {
       if (this.#writer.hasEnded) this.#finish()
       if (this.#writer.isClosed) this.#close()
       if (this.#isClosed) return true
-      if (this.#writer.isOver && !this.#writer.hasEnded) this.#close()
+      // A writer of our own that failed says why: that comes as a message.
+      if (this.#writer.isOver && !this.#writer.hasEnded && this.#writer.worker === undefined) this.#close()
       else if (!this.#writer.hasEnded && hasStopped()) this.#giveUp()
       return this.#isClosed
     })
   }
 
   #giveUp (): void {
-    this.onWarning(this.#leftError('end'))
+    this.#error = leftInRing('end', this.#port.linesLeft)
+    this.onWarning(this.#error)
     this.#writer.abandon()
     this.#close()
-  }
-
-  #leftError (what: string): Error {
-    const left = this.#port.linesLeft
-    return Object.assign(new Error(`${what}: the sink does not take lines, ${left} ${left === 1 ? 'is' : 'are'} left in the ring`), { code: 'ERR_PINO_PINNED_TIMEOUT' })
   }
 
   #finish (): void {
@@ -260,8 +266,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /** Starts a writer again after it failed for good. */
   restart (): void {
-    if (this.#isEnding || !this.#writer.restart()) return
-    this.#opened()
+    if (!this.#isEnding && this.#writer.restart()) this.#opened()
   }
 
   #opened (): void {
@@ -309,8 +314,8 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   onWarning (error: Error): void { warn(error) }
 
   /** @internal */
-  onRestart (restarts: number, reason: Error): void {
-    if (restarts === 1) this.onWarning(new Error(`the log writer died and is started again: ${reason.message}`, { cause: reason }))
+  onRestart (restarts: number, reason: Error, sink: string): void {
+    if (restarts === 1) this.onWarning(hasDied(restarts, reason, sink))
     // Later, because this may be inside a write that waits: a listener must not log or throw in there.
     process.nextTick(() => this.emit('writer-restart', restarts, reason))
   }
@@ -383,7 +388,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   #tick (): void {
     this.#isTicking = false
-    this.#producer.tryPublishNotice()
+    if (!this.#writer.isOver) this.#producer.tryPublishNotice()
     if (this.#producer.isCalm) this.#wantMetadata(false)
     this.#drops.tell()
     if (this.#needsDrain && this.#port.used <= this.#drainAt && !this.#writer.isOver) {
@@ -392,9 +397,4 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     }
     if ((this.#needsDrain || this.#drops.isUntold || this.#producer.hasUntold) && !this.#isClosed) this.#tickSoon()
   }
-}
-
-/** In thread-stream's words: applications compare them. */
-function hasExited (): Error {
-  return codedError('ERR_PINO_PINNED_ENDED', 'the worker has exited')
 }

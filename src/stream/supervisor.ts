@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers'
 import { BroadcastChannel, Worker, type WorkerOptions } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
 import { codedError, show } from '../errors'
+import { nameOfSink } from '../option-sink'
 import type { Settings } from '../options'
 import { Command, RingCount, RingWord, WriterState, WriterWord, type Ring } from '../ring/layout'
 import type { WriterData, WriterMessage } from '../writer-data'
@@ -38,7 +39,8 @@ export interface SupervisorHost {
   /** A message of the target's own, to be emitted by the stream. */
   onEvent (name: string, args: unknown[]): void
   onWarning (error: Error): void
-  onRestart (restarts: number, reason: Error): void
+  /** @param sink where the writer's lines go, in the user's words */
+  onRestart (restarts: number, reason: Error, sink: string): void
   /** The event loop has nothing left to do: holds it if somebody waits for something, and says whether. */
   holdIdle (): boolean
   /** Nobody will take another line: the sink failed for good, or writers died too often. */
@@ -279,9 +281,11 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     if (this.hasEnded) {
       this.#closed()
       this.#host.deref()?.onEnded()
-    } else if (!this.isOver) {
-      this.#died(this.#reason ?? codedError('ERR_PINO_PINNED_WRITER_EXIT', 'the worker thread exited', { exitCode: code }))
+      return
     }
+    const reason = this.#reason ?? codedError('ERR_PINO_PINNED_WRITER_EXIT', 'the worker thread exited', { exitCode: code })
+    if (this.isOver) this.#fail(reason) // it was ended before it could say why
+    else this.#died(reason)
   }
 
   /** Plans the next start. Lines wait in the ring meanwhile. */
@@ -300,7 +304,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     this.#restartAt = restartAt
     // The timer's word is enough: it may come a little before that time by this clock, and it comes once.
     setTimeout(() => { if (this.#restartAt === restartAt && !this.isOver) this.#restart() }, pauseMs).unref()
-    this.#host.deref()?.onRestart(this.#restarts, reason)
+    this.#host.deref()?.onRestart(this.#restarts, reason, nameOfSink(this.#settings.sink))
   }
 
   get #rings (): Ring[] { return [this.#ring, ...this.#roster.rings] }

@@ -1,0 +1,20 @@
+import { codedError } from '../errors'
+
+/** What a stream says of its writer. */
+
+/** Nobody takes lines any more. In thread-stream's words: applications compare them. */
+export function hasExited (): Error {
+  return codedError('ERR_PINO_PINNED_ENDED', 'the worker has exited')
+}
+
+/** @param what was waited for in vain */
+export function leftInRing (what: string, lines: number): Error {
+  return codedError('ERR_PINO_PINNED_TIMEOUT', `${what}: the sink does not take lines, ${lines} ${lines === 1 ? 'is' : 'are'} left in the ring`)
+}
+
+/** @param sink where its lines go, in the user's words */
+export function hasDied (restarts: number, reason: Error, sink: string): Error {
+  const { exitCode } = reason as { exitCode?: number }
+  const why = exitCode === undefined ? reason.message : `${reason.message} with code ${exitCode}`
+  return new Error(`the log writer died and is started again (restart ${restarts}, sink: ${sink}): ${why}`, { cause: reason })
+}
