@@ -6,6 +6,7 @@ import type { Settings } from '../options'
 import { isSettings, readThreadStreamOptions, type RingStreamOptions } from '../thread-stream-options'
 import { recordBytes } from '../ring/layout'
 import type { Producer } from '../ring/producer'
+import { keepNoLonger, keepWhileAwaited } from './awaited'
 import { totalsOf } from './counts'
 import { DropTeller } from './drop-teller'
 import type { Connect } from './connection'
@@ -99,6 +100,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.on('newListener', (event: string | symbol) => {
       if (event === 'ready' && !this.#isReady) this.#watchReady()
     })
+    keepWhileAwaited(this)
   }
 
   /** Holds the process until there is an answer; not for a sink that can't be opened now, as a FIFO without a reader. */
@@ -244,6 +246,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     process.nextTick(() => {
       this.#drops.tell(0) // while somebody listens
       this.emit('close')
+      keepNoLonger(this)
     })
   }
 

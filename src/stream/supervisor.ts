@@ -33,7 +33,7 @@ const DEATHS_IN_VAIN = 4
 /** Which thread-stream's messages we speak: targets look here before they send events of their own. */
 const CONTEXT = { threadStreamVersion: '4.2.1' }
 
-/** What the supervisor tells. It holds its host weakly: a stream that the application forgot must be collectable. */
+/** What the supervisor tells. In the end it holds its host weakly: a stream that the application forgot must be collectable. */
 export interface SupervisorHost {
   onReady (): void
   /** A message of the target's own, to be emitted by the stream. */
@@ -56,7 +56,8 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   readonly #ring: Ring
   /** The rings of other threads. */
   readonly #roster: Roster
-  readonly #host: WeakRef<SupervisorHost>
+  /** Held weakly from when the writer is up, or will never be: until then somebody may wait for the stream to say which. */
+  #host: Pick<WeakRef<SupervisorHost>, 'deref'>
   /** Called when there is no writer and none will come, also when the host is gone. */
   onClosed: () => void = () => {}
   #worker!: Worker
@@ -86,7 +87,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     this.#roster = new Roster(`pino-pinned/${process.pid}/${Math.random().toString(36).slice(2)}`, this.block, () => this.#orderEnd())
     this.#settings = settings
     this.#cores = cores
-    this.#host = new WeakRef(host)
+    this.#host = strongReference(host)
     this.#start()
   }
 
@@ -263,6 +264,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     const host = this.#host.deref()
     switch (message?.code) {
       case 'READY':
+        this.#letHostGo()
         this.#roster.look()
         this.#roster.announceAgain()
         return host?.onReady()
@@ -307,6 +309,11 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     this.#host.deref()?.onRestart(this.#restarts, reason, nameOfSink(this.#settings.sink))
   }
 
+  #letHostGo (): void {
+    const host = this.#host.deref()
+    if (host !== undefined) this.#host = new WeakRef(host)
+  }
+
   get #rings (): Ring[] { return [this.#ring, ...this.#roster.rings] }
 
   /** Lines were given up one after another, and none got through between them: it is the target that is bad, not a line. */
@@ -338,6 +345,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
 
   #closed (): void {
     this.#isClosed = true
+    this.#letHostGo()
     this.#roster.close()
     if (this.writerState < WriterState.Ended) Atomics.store(this.block, WriterWord.State, WriterState.Failed)
     this.#tellState()
@@ -355,10 +363,16 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   #fail (error: Error): void {
     if (this.#isFailed) return
     this.#isFailed = true
+    this.#letHostGo()
     Atomics.store(this.block, WriterWord.State, WriterState.Failed) // also when there is no writer that could say so
     this.#tellState()
     this.#host.deref()?.onFailed(error)
   }
+}
+
+/** Apart: a closure made in the constructor would share its scope with the others there, and these live on. */
+function strongReference<T extends object> (object: T): Pick<WeakRef<T>, 'deref'> {
+  return { deref: () => object }
 }
 
 /** Errors of some classes cross between threads as plain objects, and a target may send anything. */

@@ -106,6 +106,27 @@ describe('a RingStream in thread-stream\'s place', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'first\nthen idle\n' })
   })
 
+  test('is not collected while somebody waits for an event of its target, though nothing else holds it', async () => {
+    const filename = target(`module.exports = (options) => {
+      setTimeout(tell, 200, 'loaded')
+      parentPort.on('message', (message) => { if (message.ask) setTimeout(tell, 200, 'answer', message.ask + 1) })
+      return new Writable({ write (chunk, encoding, done) { done() } })
+    }`)
+    const { code, stdout } = await runScript(`
+      const { once } = require('node:events')
+      const { RingStream } = require('pino-pinned')
+      async function ask () {
+        const stream = new RingStream({ filename: ${JSON.stringify(filename)} })
+        await once(stream, 'loaded')
+        stream.emit('message', { ask: 41 })
+        return once(stream, 'answer')
+      }
+      ask().then((answer) => { process.stdout.write(String(answer)); process.exit() })
+      setInterval(gc, 10)
+    `, { execArgv: ['--expose-gc'], timeout: 20_000 })
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '42' })
+  })
+
   test('keeps an idle process until what a target prints with console.log is printed: the main thread does that for it', async () => {
     const filename = target(`module.exports = () => new Writable({ write (chunk, encoding, done) {
       setTimeout(() => { console.log('printed: ' + chunk.toString().trimEnd()); done() }, 50)
