@@ -53,11 +53,12 @@ const USE = `
     }
   })()`
 
-/** Without what differs from run to run. */
+/** Without what differs from run to run: nestjs-pino makes two loggers, so two transports that write to one file. */
 function comparable (text: string): string {
   return text
     .replace(/"(pid|time|responseTime|remotePort)":[\d.]+/g, '"$1":0')
     .replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:0')
+    .split('\n').sort().join('\n')
 }
 
 async function logsOf (snippet: string, execArgv: string[] = []): Promise<Record<string, string>> {
