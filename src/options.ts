@@ -99,7 +99,11 @@ export interface RingOptions {
   wait?: 'poll' | 'spin' | 'park'
   /** Longest wait without progress when the process ends, in milliseconds: 0 to 600,000, default 1000. */
   exitTimeout?: number
-  /** A warn-level line in the log where lines were dropped. Default `true`. */
+  /**
+   * A line in the log where lines were dropped, for files and targets alike. Default `true`. It is JSON as pino writes it by
+   * default, whatever the logger's own keys and formats: `level` (40), `time` (of the first one dropped, in ms), `pid`, `hostname`,
+   * `name` (`'pino-pinned'`), `dropped`, `droppedByLevel`, `droppedBytes`, `msg`.
+   */
   dropNotice?: boolean
   /** On these signals drain, then die of the signal; e.g. `['SIGTERM', 'SIGINT']`. Not in a pino config. Default none. */
   flushOnSignal?: readonly NodeJS.Signals[]

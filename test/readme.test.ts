@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { ROOT } from './support/process'
-import { OPTION_NAMES } from '../src/options'
+import { OPTION_NAMES, readEnvironment, RING_OPTION_NAMES } from '../src/options'
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
 const packageJson = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
@@ -19,6 +19,22 @@ test('the two commands of the README are there, and package.json has their scrip
     expect(readme).toContain(script === 'test' ? 'npm install && npm test' : 'npm install && npm run demo')
     expect(packageJson.scripts[script]).toBeDefined()
   }
+})
+
+test.each(['guarantees.md', 'threads.md'])('each test that docs/%s names is there', (page) => {
+  const there = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).map((file) => basename(file))
+  const rows = readFileSync(join(ROOT, 'docs', page), 'utf8').split('\n').filter((line) => /^\|.*\|$/.test(line))
+  const proofs = rows.map((row) => row.slice(0, -1).slice(row.slice(0, -1).lastIndexOf('|')))
+  const names = new Set(proofs.flatMap((proof) => [...proof.matchAll(/`([\w-]+)(?:\.test\.ts)?`/g)].map(([, name]) => name)))
+  expect(names.size).toBeGreaterThan(4)
+  expect([...names].filter((name) => !there.includes(`${name}.test.ts`))).toEqual([])
+})
+
+test('PINO_PINNED is read as the README shows it', () => {
+  const [, text] = /PINO_PINNED='(core=2-3[^']*)'/.exec(readme)!
+  expect(readEnvironment(text)).toEqual({ core: '2-3,5', reserve: { level: 'warn', ratio: 0.25 }, flushOnSignal: ['SIGTERM', 'SIGINT'] })
+  const ring = readme.slice(readme.indexOf('| `capacity`'), readme.indexOf("In pino's config they stand"))
+  for (const name of RING_OPTION_NAMES) expect(ring).toContain(`\`${name}\``)
 })
 
 test('every file that the README links to is there', () => {

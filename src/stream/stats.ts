@@ -16,7 +16,7 @@ export interface Stats extends Totals {
   highWater: number
   /** Times the writer was started again. */
   restarts: number
-  /** The cores that the kernel says the writer is pinned to; null if it is not. */
+  /** The cores that the kernel says the writer is pinned to; null if it is not, or has not come up yet ('ready' tells). */
   pinned: number[] | null
   writerState: WriterStateName
   /** CPU time of the writer's thread in milliseconds, a tenth of a second old at most; 0 without the addon. */
