@@ -127,7 +127,7 @@ export class Consumer implements Mark {
   /**
    * Joins the payloads of the following records in the gather space, as many as fit.
    *
-   * @param mostLines stop after so many lines; for a sink that takes batches whole, without `took`
+   * @param mostLines stop after so many lines, or after a notice; for a sink that takes batches whole, without `took`
    * @param until stop before a record that is dated later, in milliseconds of the machine's monotonic clock
    * @param enoughBytes stop when the batch has so many
    * @returns false if there was nothing to gather
@@ -148,10 +148,13 @@ export class Consumer implements Mark {
       const place = DATA_START + (position & this.#mask)
       const size = words[place >> 2]!
       if (until !== Infinity && this.#timeAt(place) > until) break
-      const next = this.#append(place + HEADER_BYTES, size, words[(place >> 2) + 1]!, to)
+      const meta = words[(place >> 2) + 1]!
+      const next = this.#append(place + HEADER_BYTES, size, meta, to)
       if (next < 0) break
+      const isNotice = next > to && (meta & 0xFF) === Kind.Dropped
       to = next
       position = (position + recordBytes(size)) | 0
+      if (isNotice && mostLines !== Infinity) break
     }
     this.position = position
     this.#begin(start, to)
@@ -241,15 +244,19 @@ export class Consumer implements Mark {
     Atomics.store(this.#words, RingWord.BatchTaken, this.#batchTaken)
   }
 
-  /** Gives up the next line: it goes nowhere, and is counted as skipped. */
-  skipLine (): void {
+  /** Gives up what would be gathered next on its own: a line, which is counted as skipped, or a notice. It goes nowhere. */
+  skipNext (): void {
     const words = this.#words
-    for (let isLast = false; !isLast && this.available > 0;) {
-      const at = (DATA_START + (this.position & this.#mask)) >> 2
-      this.position = (this.position + recordBytes(words[at]!)) | 0
-      isLast = (words[at + 1]! & 0xFF) === Kind.Line && (words[at + 1]! >> 16 & Flag.Last) !== 0
+    let isNotice = false
+    for (let isLast = false; !isLast && !isNotice && this.available > 0;) {
+      const place = DATA_START + (this.position & this.#mask)
+      const size = words[place >> 2]!
+      const meta = words[(place >> 2) + 1]!
+      isNotice = (meta & 0xFF) === Kind.Dropped && this.#noticeOf(place + HEADER_BYTES, size) !== null
+      isLast = (meta & 0xFF) === Kind.Line && (meta >> 16 & Flag.Last) !== 0
+      this.position = (this.position + recordBytes(size)) | 0
     }
-    this.skipped++
+    if (!isNotice) this.skipped++
     this.release()
   }
 
@@ -308,8 +315,7 @@ export class Consumer implements Mark {
         return this.#endAt(to + size, size > 0, isWhole ? 0 : Ending.InsideLine)
       }
       case Kind.Dropped: {
-        const at = payload / 8
-        const text = this.#formatNotice(this.#counts.subarray(at, at + size / 8))
+        const text = this.#noticeOf(payload, size)
         if (text === null) return to
         if (to + Buffer.byteLength(text) + 1 > this.ring.gatherEnd) return -1
         to = this.#closeLine(to)
@@ -322,6 +328,10 @@ export class Consumer implements Mark {
       default: // of a kind that this version does not know
         return to
     }
+  }
+
+  #noticeOf (payload: number, size: number): string | null {
+    return this.#formatNotice(this.#counts.subarray(payload / 8, (payload + size) / 8))
   }
 
   /** A part of a line that was given up. */

@@ -81,7 +81,7 @@ export class StreamWriter {
       if (!isFound && !this.#thread.data.isCareful) continue
       consumer.look()
       this.#carefulUntil.set(outlet, consumer.published)
-      if (isFound) consumer.skipLine()
+      if (isFound) consumer.skipNext()
       consumer.ring.words[RingWord.FedAlone] = 0
     }
   }

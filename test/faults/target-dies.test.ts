@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { runScript } from '../support/process'
 import { WAYS } from './target'
 import { check, finish, load, logPath, numbered, open, read, until } from './support'
@@ -54,6 +55,29 @@ test.each(['throws', 'calls process.exit()', 'closes early'])('a line at which t
   expect(stream.stats()).toMatchObject({ linesSkipped: 1, linesWritten: 1999, linesAccepted: 2000 })
   expect(restarts.length).toBe(3)
   expect(errors).toEqual([])
+})
+
+test('what tells of lines dropped reaches the log also where the line behind it kills the target', async () => {
+  const path = logPath()
+  const { stream } = open({ target, options: { path, dies: 'throws', at: 5000, always: true, stallsUntil: path + '.go' }, capacity: '64kb' })
+  await until(() => stream.ready)
+  await load(stream, 0, 5000)
+  expect(stream.stats().linesDropped).toBeGreaterThan(0)
+  writeFileSync(path + '.go', '')
+  // The first line after the gap: what tells of the gap stands right in front of it.
+  for (let isAccepted = false; !isAccepted;) {
+    const { linesAccepted } = stream.stats()
+    stream.write(numbered(5000))
+    isAccepted = stream.stats().linesAccepted > linesAccepted
+    await setImmediate()
+  }
+  await load(stream, 5001, 5100)
+  await finish(stream)
+  const { linesDropped, linesSkipped } = stream.stats()
+  const found = check(read(path))
+  expect({ linesSkipped, torn: found.torn, hasCulprit: found.numbers.includes(5000) }).toEqual({ linesSkipped: 1, torn: [], hasCulprit: false })
+  const notices = new Set(read(path).split('\n').filter((line) => line.startsWith('{"level":40')))
+  expect([...notices].reduce((sum, notice) => sum + JSON.parse(notice).dropped, 0)).toBe(linesDropped)
 })
 
 test('a target that never calls back holds nothing up: lines fill the ring and are dropped, and the stream can end', async () => {

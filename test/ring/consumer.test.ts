@@ -322,14 +322,35 @@ describe('rewind', () => {
   })
 })
 
-describe('skipLine', () => {
+describe('skipNext', () => {
   test('gives up one line, a long one whole, and counts it', () => {
     const { ring, producer, consumer } = newPair()
     publish(producer, 'culprit\n', 'y'.repeat(ring.mostPayload * 2) + '\n', 'good\n')
-    consumer.skipLine()
+    consumer.skipNext()
     expect(counts(ring)).toEqual([0, 0, 1])
-    consumer.skipLine()
+    consumer.skipNext()
     expect(drain(consumer).toString()).toBe('good\n')
     expect(counts(ring)).toEqual([1, 5, 2])
+  })
+
+  test('gives up what was gathered alone: the line behind a notice, not the notice with it', () => {
+    const { ring, producer, consumer } = newPair()
+    producer.drop(3, 10)
+    publish(producer, 'culprit\n', 'good\n')
+    expect(consumer.gather(1)).toBe(true)
+    const notice = takeBatch(consumer).toString()
+    expect(notice).toBe(noticeText(3, 1, 10))
+    consumer.skipNext()
+    expect(drain(consumer).toString()).toBe('good\n')
+    expect(counts(ring)).toEqual([1, Buffer.byteLength(notice) + 5, 1])
+  })
+
+  test('gives up a notice alone, which is no line', () => {
+    const { ring, producer, consumer } = newPair()
+    producer.drop(3, 10)
+    publish(producer, 'good\n')
+    consumer.skipNext()
+    expect(drain(consumer).toString()).toBe('good\n')
+    expect(counts(ring)).toEqual([1, 5, 0])
   })
 })
