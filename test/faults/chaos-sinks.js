@@ -18,6 +18,7 @@ class Sink {
   hurt () {}
   get isNearlyFull () { return fs.statSync(this.path, { throwIfNoEntry: false })?.size > 16e6 }
   takeText () {
+    if (!fs.existsSync(this.path)) return '' // no line in a target's whole life
     const text = fs.readFileSync(this.path, 'utf8')
     fs.rmSync(this.path)
     return text

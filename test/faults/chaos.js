@@ -195,9 +195,15 @@ async function main () {
   console.log(report(pauses.ours, pauses.noOp))
   const { ratio, rounds } = compareLongest(pauses.ours, pauses.noOp, 'CPU')
   demand(rounds < LEAST_ROUNDS || ratio <= MOST_PAUSE_RATIO, `the main thread's longest pause is ${ratio.toFixed(2)} times that with a no-op stream`)
+  isDone = true
+}
+
+let isDone = false
+process.on('exit', () => {
+  demand(isDone, 'the run comes to its end')
   for (const promise of broken.slice(0, 20)) console.log(`BROKEN ${promise}`)
   console.log(broken.length === 0 ? 'every promise kept' : `${broken.length} broken`)
   process.exitCode = broken.length === 0 ? 0 : 1
-}
+})
 
 main()
