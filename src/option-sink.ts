@@ -37,13 +37,13 @@ export function nameOfSink (sink: FdSink | TargetSink): string {
 }
 
 /** Standard output: pino's default, and ours. */
-export const DEFAULT_DESTINATION = 1
+const DEFAULT_DESTINATION = 1
 /** Lines of an earlier run are not ours to delete. pino's default too. */
-export const DEFAULT_APPEND = true
+const DEFAULT_APPEND = true
 /** A mistyped path should fail rather than make directories. pino's default too. */
-export const DEFAULT_MKDIR = false
+const DEFAULT_MKDIR = false
 /** `fsync` after each batch bounds the writer's speed by the disk's. pino's default too. */
-export const DEFAULT_FSYNC = false
+const DEFAULT_FSYNC = false
 
 /** What `destination` may be accompanied by. */
 export const FILE_OPTIONS: Record<'append' | 'mkdir' | 'mode' | 'fsync', Check> = { append: boolean, mkdir: boolean, mode, fsync: boolean }

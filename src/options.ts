@@ -12,29 +12,29 @@ import { ADDED_BY_PINO, cloneable, type FdSink, FILE_OPTIONS, pipeline, readSink
 export type { FdSink, TargetSink } from './option-sink'
 
 /** 8 MiB: rides out a writer that is off its core for about 70 ms at 1,000,000 lines a second. */
-export const DEFAULT_CAPACITY_BYTES = 8 * 1024 * 1024
+const DEFAULT_CAPACITY_BYTES = 8 * 1024 * 1024
 /** What this library is for: a full ring never makes the application wait. */
-export const DEFAULT_ON_FULL = 'drop'
+const DEFAULT_ON_FULL = 'drop'
 /** `error`: a flood of debug must not drown the line that explains it. */
-export const DEFAULT_RESERVE_LEVEL = 50
+const DEFAULT_RESERVE_LEVEL = 50
 /** 1 MiB of the default ring: some thousands of error lines, and hardly less room for the others. */
-export const DEFAULT_RESERVE_RATIO = 1 / 8
+const DEFAULT_RESERVE_RATIO = 1 / 8
 /** A core that can't be had costs speed, no line: a warning is enough. */
-export const DEFAULT_CORE_REQUIRED = false
+const DEFAULT_CORE_REQUIRED = false
 /** Sleeps of 1 to 10 ms: under 1 % of a core while idle, and no system call by the producer. */
-export const DEFAULT_WAIT = 'poll'
+const DEFAULT_WAIT = 'poll'
 /** As long as leaving may take without anybody noticing; a sink that moves at all is given more. */
-export const DEFAULT_EXIT_TIMEOUT_MS = 1000
+const DEFAULT_EXIT_TIMEOUT_MS = 1000
 /** A gap in a log that nobody can see is worse than a line too many. */
-export const DEFAULT_DROP_NOTICE = true
+const DEFAULT_DROP_NOTICE = true
 /** Enough for a passing fault; a target that dies at once each time won't get better by itself. */
-export const DEFAULT_MAX_RESTARTS = 5
+const DEFAULT_MAX_RESTARTS = 5
 /** Linux shows 15 bytes of a thread's name. */
-export const DEFAULT_NAME = 'pino-pinned'
+const DEFAULT_NAME = 'pino-pinned'
 /** Two transports of the same settings may be meant to be two. */
-export const DEFAULT_SHARE = false
+const DEFAULT_SHARE = false
 /** Order within a thread is always kept; order between threads has a price. */
-export const DEFAULT_ORDER = 'ring'
+const DEFAULT_ORDER = 'ring'
 
 /** Longer than any service manager waits before it kills. */
 const MOST_EXIT_TIMEOUT_MS = 600_000

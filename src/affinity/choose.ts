@@ -34,7 +34,7 @@ export interface CoreChoice {
 }
 
 /** The machine this process runs on. */
-export function thisMachine (): Machine {
+function thisMachine (): Machine {
   return { allowed: allowedCores(), isolated: isolatedCores(), permitted: permittedCores, rank: processRank, obstacle: pinningObstacle() }
 }
 

@@ -30,7 +30,7 @@ const LOOK_MS = 10
 type Word = { asks: number } | { handle: Handle }
 
 /** The same for all settings that are the same, in all threads of the process and no other. */
-export function shareKey (settings: Settings): string {
+function shareKey (settings: Settings): string {
   // As it is: a hash would be shorter, but costs the process a megabyte of cryptography.
   const text = inspect(settings, { sorted: true, depth: Infinity, maxArrayLength: null, maxStringLength: null, customInspect: false, breakLength: Infinity })
   return `pino-pinned/${process.pid}/shared/${text}`

@@ -9,7 +9,7 @@ const FIRST_SLEEP_MS = 1
 const FULL_SPEED_BYTES = 128 * 1024
 const FILLED_IN_FIRST_SLEEP = 1 / 8
 /** Longest sleep of an idle writer: at most this late after a quiet time, for about half a percent of a core. */
-export const LONGEST_SLEEP_MS = 10
+const LONGEST_SLEEP_MS = 10
 /** Each sleep is this much longer than the one before. */
 const SLEEP_GROWTH = 1.5
 /** How long lines wait at a time that are to wait: the shortest sleep that is kept on a system that counts in milliseconds. */
