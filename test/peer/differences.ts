@@ -24,8 +24,12 @@ const DRAIN_IS_OWED = "it goes on with 'drain' after a million lines; a writer t
 const OTHER_VERSION = 'it compares with its own version; ours names the release whose protocol it speaks, a 4'
 const EXIT_IS_ERROR = 'a writer that is gone while lines may come is an error to us whatever its exit code, so that nobody loses lines without hearing of it'
 
+const COLLECTED_MEANWHILE = "it counts listeners of 'exit' before and after; that of a stream which the test before did not end goes when the stream is collected, which may be in between"
+
 export const DIFFERENCES: readonly Difference[] = [
   ...(['pino 10', 'pino 9'] as const).flatMap((suite) => [
+    { suite, file: 'transport/core.test.js', test: 'autoEnd = false', why: COLLECTED_MEANWHILE, isRace: true as const },
+    { suite, file: 'transport/core.from-ts.test.js', test: 'autoEnd = false', why: COLLECTED_MEANWHILE, isRace: true as const },
     { suite, file: 'transport/uses-pino-config.test.js', test: 'transport uses pino config', why: NOT_IN_ONE_PIECE, isRace: true as const },
     { suite, file: 'transport/uses-pino-config.test.js', test: 'transport uses pino config without customizations', why: NOT_IN_ONE_PIECE, isRace: true as const },
     { suite, file: 'transport/uses-pino-config.test.js', test: 'transport uses pino config with multistream', why: NOT_IN_ONE_PIECE, isRace: true as const }
