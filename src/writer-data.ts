@@ -39,7 +39,7 @@ export interface WriterData {
   workerData?: Record<string, unknown>
 }
 
-/** Messages from the writer thread; targets may send `EVENT` and `WARNING` themselves, as under thread-stream. */
+/** Messages from the writer thread; targets may send `EVENT`, `WARNING` and `ERROR` themselves, as under thread-stream. */
 export type WriterMessage =
   /** The sink is open. */
   | { code: 'READY' }
@@ -49,7 +49,7 @@ export type WriterMessage =
   | { code: 'EVENT', name: string, args: unknown }
   /** Something the user should know; logging goes on. */
   | { code: 'WARNING', err: Error, details?: ErrorDetails }
-  /** The sink failed for good (`isFinal`), or the target did and a new one may do better. */
+  /** The sink failed for good (`isFinal`), or the target did and a new one may do better. A target that sends this leaves that word out. */
   | { code: 'ERROR', err: Error, isFinal?: boolean, details?: ErrorDetails }
 
 /** What a message between threads leaves behind of an error: its own properties, such as `code` and `path`. */

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { setImmediate, setTimeout } from 'node:timers'
 import type { Worker } from 'node:worker_threads'
-import { codedError, warn } from '../errors'
+import { codedError, warn, writerGone } from '../errors'
 import type { Settings } from '../options'
 import { isSettings, readThreadStreamOptions, type RingStreamOptions } from '../thread-stream-options'
 import { recordBytes } from '../ring/layout'
@@ -145,7 +145,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     setImmediate(() => {
       this.#isRefusalDue = false
       this.#isTellingRefusal = true
-      try { this.onRefused(hasExited()) } finally { this.#isTellingRefusal = false }
+      try { this.onRefused(writerGone()) } finally { this.#isTellingRefusal = false }
     })
   }
 
@@ -161,16 +161,17 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    * Calls back when everything written so far is delivered: taken by the kernel (on disk with `fsync`), or handed to the
    * target and flushed by it. Holds the process until then.
    *
-   * @param callback gets an error if nothing moved for 10 seconds, or nobody will take the lines
+   * @param callback gets an error if nothing moved for 10 seconds, or nobody will take the lines: the stream is closed
    */
   flush (callback?: (error?: Error) => void): void {
     const number = this.#port.requestFlush()
     if (typeof callback !== 'function') return
+    if (this.#isDestroyed) return process.nextTick(callback, writerGone())
     const hasStopped = progressWatch(this.#port, FLUSH_PATIENCE_MS)
     this.#watcher.watch(() => {
       const isDone = this.#port.isFlushed(number) || (this.#writer.hasEnded && this.#port.used === 0)
       if (!isDone && !this.#writer.isOver && !hasStopped()) return false
-      process.nextTick(callback, isDone ? undefined : this.#writer.isOver ? hasExited() : leftInRing('flush', this.#port.linesLeft))
+      process.nextTick(callback, isDone ? undefined : this.#writer.isOver ? writerGone() : leftInRing('flush', this.#port.linesLeft))
       return true
     })
   }
@@ -396,7 +397,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#drops.tell()
     if (this.#needsDrain && this.#port.used <= this.#drainAt && !this.#writer.isOver) {
       this.#needsDrain = false
-      this.emit('drain')
+      if (!this.#isEnding) this.emit('drain')
     }
     if ((this.#needsDrain || this.#drops.isUntold || this.#producer.hasUntold) && !this.#isClosed) this.#tickSoon()
   }

@@ -275,6 +275,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
         if (generation !== this.#generation) return // what its successor does is what counts
         this.#reason = Object.assign(asError(message.err), message.details)
         if (message.isFinal === true) this.#fail(this.#reason)
+        else if (message.isFinal === undefined) this.#worker.terminate().catch(() => {}) // the target's own word for having failed
     }
   }
 

@@ -133,7 +133,7 @@ export class WriterThread {
   }
 
   /** This target is finished; a new one may do better. */
-  dying (error: Error): void { this.#tell('ERROR', error) }
+  dying (error: Error): void { this.#tell('ERROR', error, { isFinal: false }) }
 
   /** The errno that the sink is waiting out, 0 when it takes lines. */
   setStalled (errno: number): void { Atomics.store(this.block, WriterWord.Stalled, errno) }
