@@ -1,9 +1,11 @@
 /** What a writer's thread loads before its own file: what `--require` and `--import` name, on the command line and in NODE_OPTIONS. */
 
+import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { isAbsolute } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { type WorkerOptions, workerData } from 'node:worker_threads'
+import { getCallers } from '../resolve-target'
 import { isWriterData } from '../writer-data'
 
 type ThreadOptions = Pick<WorkerOptions, 'execArgv' | 'env'>
@@ -26,11 +28,10 @@ export function withoutPreloads (): ThreadOptions {
  * @param given what the user wants for the thread; it is left as it is
  */
 export function withPreloads (given: ThreadOptions): ThreadOptions {
-  const isPreloading = require.main === undefined
+  const isPreloading = !isMainRunning()
   // NODE_OPTIONS had a writer's thread preload what makes a transport: here at the latest that ends.
   if (isPreloading && isWriterData(workerData)) return withoutPreloads()
   const options: ThreadOptions = {}
-  // An ES module never shows as the main one: an application of that kind gives its flags to targets by `worker.execArgv`, as with pino.
   if (given.execArgv === undefined && isPreloading && process.execArgv.some(isPreloadFlag)) options.execArgv = []
   const { NODE_OPTIONS: nodeOptions } = process.env
   if (given.env === undefined && nodeOptions !== undefined) {
@@ -38,6 +39,25 @@ export function withPreloads (given: ThreadOptions): ThreadOptions {
     if (present !== nodeOptions) options.env = { ...process.env, NODE_OPTIONS: present }
   }
   return options
+}
+
+let hasMainCalled = false
+
+/**
+ * Whether the application's main file has begun. If it is an ES module, that shows only in what it calls: one whose loggers
+ * are made in other modules gives its flags to targets by `worker.execArgv`, as with pino.
+ */
+function isMainRunning (): boolean {
+  hasMainCalled ||= require.main !== undefined || isCalledByMain()
+  return hasMainCalled
+}
+
+function isCalledByMain (): boolean {
+  try {
+    return getCallers().includes(pathToFileURL(realpathSync(process.argv[1]!)).href)
+  } catch {
+    return false // there is no main file
+  }
 }
 
 function isPreloadFlag (word: string): boolean {

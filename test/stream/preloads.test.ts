@@ -85,6 +85,27 @@ describe('a target', () => {
     expect(await run(['app.js'], '--require ./preload.js')).toMatchObject({ code: 0, stderr: 'main worker ' })
   })
 
+  test('of an ES module has the loader that it was started with', async () => {
+    const { log, run } = install({
+      'hooks.mjs': `
+        const isOurs = (name) => name === 'virtual:word'
+        export const resolve = (name, context, next) => isOurs(name) ? { url: name, shortCircuit: true } : next(name, context)
+        export const load = (url, context, next) => isOurs(url) ? { format: 'module', source: 'export default "from the loader"', shortCircuit: true } : next(url, context)`,
+      'loader.mjs': "import { register } from 'node:module'; register('./hooks.mjs', import.meta.url)",
+      'target.mjs': `
+        import { appendFileSync } from 'node:fs'
+        import { Writable } from 'node:stream'
+        import odd from 'virtual:word'
+        export default ({ path }) => new Writable({ write (chunk, encoding, done) { appendFileSync(path, odd + chunk); done() } })`,
+      'app.mjs': `
+        import { transport } from 'pino-pinned'
+        import { fileURLToPath } from 'node:url'
+        transport({ target: new URL('./target.mjs', import.meta.url), options: { path: fileURLToPath(new URL('./app.log', import.meta.url)) } }).write(' a line\\n')`
+    })
+    for (const flags of [['--import', './loader.mjs'], ['--import=./loader.mjs']]) expect(await run([...flags, 'app.mjs'])).toMatchObject({ code: 0, stderr: '' })
+    expect(readFileSync(log, 'utf8')).toBe('from the loader a line\n'.repeat(2))
+  })
+
   const lost = (directory: string): Array<[string, string]> => {
     const file = join(directory, 'not here.js')
     return [
