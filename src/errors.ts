@@ -72,11 +72,6 @@ export function codedError<D extends object = object> (code: string, message: st
   return Object.assign(error, { code }, details)
 }
 
-/** In thread-stream's words: applications compare them. */
-export function writerGone (): Error {
-  return codedError('ERR_PINO_PINNED_ENDED', 'the worker has exited')
-}
-
 /** An option of the wrong type. */
 export function wrongType (problem: OptionProblem): OptionError {
   return describe(TypeError, problem, `option '${problem.option}' must be ${problem.allowed}, not ${show(problem.value)}`)

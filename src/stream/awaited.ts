@@ -5,6 +5,14 @@ const OWN_EVENTS: ReadonlySet<string | symbol> = new Set([
   'ready', 'drain', 'drop', 'writer-restart', 'error', 'finish', 'close', 'message', 'newListener', 'removeListener'
 ])
 
+/** Events that no line in the ring brings about. 'message' is not one of them: a target listens, which may answer a line, or print. */
+const NOT_OF_LINES: ReadonlySet<string | symbol> = new Set(['ready', 'finish', 'close', 'newListener', 'removeListener'])
+
+/** Whether somebody listens for what lines in the ring may bring about. */
+export function awaitsLines (stream: EventEmitter): boolean {
+  return stream.eventNames().some((name) => !NOT_OF_LINES.has(name))
+}
+
 const awaited = new Set<EventEmitter>()
 
 /**

@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events'
 import { setImmediate, setTimeout } from 'node:timers'
 import type { Worker } from 'node:worker_threads'
-import { codedError, warn, writerGone } from '../errors'
+import { codedError, warn } from '../errors'
 import type { Settings } from '../options'
 import { isSettings, readThreadStreamOptions, type RingStreamOptions } from '../thread-stream-options'
 import { recordBytes } from '../ring/layout'
 import type { Producer } from '../ring/producer'
-import { keepNoLonger, keepWhileAwaited } from './awaited'
+import { awaitsLines, keepNoLonger, keepWhileAwaited } from './awaited'
 import { totalsOf } from './counts'
 import { DropTeller } from './drop-teller'
 import type { Connect } from './connection'
@@ -27,9 +27,6 @@ const TICK_MS = 100
 const DRAIN_TICK_MS = 5
 /** A flush callback hears that nothing moves after this long; as long as thread-stream waits. */
 const FLUSH_PATIENCE_MS = 10_000
-
-/** Events that no line in the ring brings about. 'message' is not one of them: a target listens, which may answer a line, or print. */
-const NOT_OF_LINES: ReadonlySet<string | symbol> = new Set(['ready', 'finish', 'close', 'newListener', 'removeListener'])
 /** How long an idle process is held for those who listen, without progress. The wait at its exit comes on top. */
 const IDLE_PATIENCE_MS = 500
 
@@ -128,12 +125,15 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   }
 
   #writeCarefully (line: string | Uint8Array): boolean {
-    const isAccepted = this.#port.writeCarefully(textOf(line), this.lastLevel)
+    const text = textOf(line)
+    // By what was known before another look: who writes so much in a row may wait for 'drain', as under thread-stream, however fast the writer is.
+    const isMuch = this.#producer.used + recordBytes(text.length * 3) > this.#port.ring.capacity / 2
+    const isAccepted = this.#port.writeCarefully(text, this.lastLevel)
     if (!isAccepted && !this.#isEnding && this.#writer.isOver) this.#refused()
     this.#wantMetadata(this.#port.asksForLevels && !this.#producer.isCalm)
     const hasRoom = isAccepted && this.#producer.used <= this.#drainAt
     // Once somebody was told to wait 'drain' is owed to him, whatever a later line finds; but not where none will be taken any more.
-    if (!hasRoom && !this.#isEnding && !this.#writer.isOver) this.#needsDrain = true
+    if ((isMuch || !hasRoom) && !this.#isEnding && !this.#writer.isOver) this.#needsDrain = true
     if (this.#needsDrain || this.#producer.hasUntold) this.#tickSoon()
     return hasRoom
   }
@@ -145,7 +145,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     setImmediate(() => {
       this.#isRefusalDue = false
       this.#isTellingRefusal = true
-      try { this.onRefused(writerGone()) } finally { this.#isTellingRefusal = false }
+      try { this.onRefused(hasExited()) } finally { this.#isTellingRefusal = false }
     })
   }
 
@@ -166,12 +166,12 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   flush (callback?: (error?: Error) => void): void {
     const number = this.#port.requestFlush()
     if (typeof callback !== 'function') return
-    if (this.#isDestroyed) return process.nextTick(callback, writerGone())
+    if (this.#isDestroyed) return process.nextTick(callback, hasExited())
     const hasStopped = progressWatch(this.#port, FLUSH_PATIENCE_MS)
     this.#watcher.watch(() => {
       const isDone = this.#port.isFlushed(number) || (this.#writer.hasEnded && this.#port.used === 0)
       if (!isDone && !this.#writer.isOver && !hasStopped()) return false
-      process.nextTick(callback, isDone ? undefined : this.#writer.isOver ? writerGone() : leftInRing('flush', this.#port.linesLeft))
+      process.nextTick(callback, isDone ? undefined : this.#writer.isOver ? hasExited() : leftInRing('flush', this.#port.linesLeft))
       return true
     })
   }
@@ -351,7 +351,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   holdIdle (): boolean {
     const accepted = totalsOf(this.#port.ring).linesAccepted
     const isServed = accepted === this.#acceptedWhenIdle && !this.#needsDrain
-    if (isServed || this.#isClosed || this.eventNames().every((name) => NOT_OF_LINES.has(name))) return false
+    if (isServed || this.#isClosed || !awaitsLines(this)) return false
     this.#acceptedWhenIdle = accepted
     const number = this.#port.requestFlush()
     const hasStopped = progressWatch(this.#port, Math.min(this.#exitTimeout, IDLE_PATIENCE_MS))

@@ -74,6 +74,18 @@ test("'drain' comes when there is room again after a write returned false", asyn
   await once(stream, 'close')
 })
 
+test("'drain' comes to whoever wrote half a ring in one go, however fast the writer was", async () => {
+  const stream = transport({ destination: file(), capacity: '64kb' })
+  for (let line = 0; line < 40; line++) {
+    expect(stream.write('x'.repeat(999) + '\n')).toBe(true)
+    expect(stream.flushSync()).toBe(true)
+  }
+  expect(stream.writableNeedDrain).toBe(true)
+  await once(stream, 'drain')
+  stream.end()
+  await once(stream, 'close')
+})
+
 test("'drain' comes after a write returned false, also when a later line found room", async () => {
   const stream = transport({ destination: file(), capacity: '64kb', exitTimeout: 60_000 })
   while (stream.write('a line\n'));
