@@ -10,6 +10,6 @@ module.exports = {
     '^pino-pinned$': '<rootDir>/dist/index.js',
     '^pino-pinned/affinity$': '<rootDir>/dist/affinity/index.js'
   },
-  testTimeout: 30000,
+  testTimeout: 120000,
   maxWorkers: 2
 }

@@ -179,7 +179,7 @@ describe('a target', () => {
       })
       const [code, signal] = await once(child, 'close') as [number, string]
       expect({ code, signal, stdout, said: stderr.includes(says) }).toEqual({ code: 0, signal: null, stdout: 'alive\n', said: true })
-    }, 60_000)
+    }, 180_000)
   })
 
   test('that nobody can find is refused at the door under register too', async () => {
@@ -209,7 +209,7 @@ describe('lines', () => {
     await closed(stream)
     expect(readFileSync(path, 'utf8')).toBe('before\nbehind\n')
     expect(stream.stats()).toMatchObject({ linesAccepted: 2, linesDropped: 2, bytesDropped: 2 * Buffer.byteLength(long), linesWritten: 2 })
-  }, 120_000)
+  }, 300_000)
 
   test.each(SINKS)("of 100 MB go through the smallest ring to %s with onFull: 'block'", async (_, sink) => {
     const path = file()
@@ -221,7 +221,7 @@ describe('lines', () => {
     await closed(stream)
     expect(checksum(readFileSync(path))).toBe(checksum(`${long}behind\n`))
     expect(stream.stats()).toMatchObject({ linesAccepted: 2, linesDropped: 0, linesWritten: 2 })
-  }, 120_000)
+  }, 300_000)
 
   test('as long as a text may be are counted, and never thrown', async () => {
     const stream = transport({ destination: '/dev/null' })
@@ -230,7 +230,7 @@ describe('lines', () => {
     expect(stream.stats()).toMatchObject({ linesDropped: 1, bytesDropped: most })
     stream.end()
     await closed(stream)
-  }, 120_000)
+  }, 300_000)
 
   test.each<[string, string, number]>([['newlines alone', '\n', 1], ['one character', 'x\n', 2]])('of %s, three million at once, arrive or are counted, each of them', async (_, line, size) => {
     const path = file()
@@ -242,7 +242,7 @@ describe('lines', () => {
     const { linesAccepted, linesDropped, linesWritten, bytesWritten } = stream.stats()
     expect({ all: linesAccepted + linesDropped, linesWritten }).toEqual({ all: lines, linesWritten: linesAccepted })
     expect({ bytesWritten, size: statSync(path).size }).toEqual({ bytesWritten: linesAccepted * size, size: linesAccepted * size })
-  }, 120_000)
+  }, 300_000)
 
   test.each(SINKS)('that are empty, a million, hold up nothing on their way to %s', async (_, sink) => {
     const path = file()
@@ -254,7 +254,7 @@ describe('lines', () => {
     stream.end()
     await closed(stream)
     expect(readFileSync(path, 'utf8')).toMatch(/^(a line\n)+$/)
-  }, 120_000)
+  }, 300_000)
 
   test('of any UTF-16 arrive as Buffer.from would have it', async () => {
     const path = file()
@@ -308,7 +308,7 @@ describe('lines', () => {
     expect(Object.values(droppedByLevel).reduce((sum, count) => sum + count, 0)).toBe(linesDropped)
     stream.end()
     await closed(stream)
-  }, 60_000)
+  }, 180_000)
 })
 
 /** A FIFO that nobody reads. */

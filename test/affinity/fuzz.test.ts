@@ -20,7 +20,7 @@ test('whatever a function of the addon is called with, it does its work or throw
   for (const name of ['pinThread', 'setThreadName', 'setThreadPriority', 'storeAtThreadExit', 'createPublisher', 'writeFd']) {
     expect([name, came[name]]).toEqual([name, expect.objectContaining({ done: expect.any(Number), TypeError: expect.any(Number), RangeError: expect.any(Number) })])
   }
-}, 120_000)
+}, 300_000)
 
 test('an error where the stack has no room for one is the stack\'s own, and the next call works', () => {
   const printed = runNode(`
@@ -36,9 +36,9 @@ test('an error where the stack has no room for one is the stack\'s own, and the 
     const some = (call) => { try { depth++ < 20000 && some(call) } catch {} if (depth-- > 0 && depth > 5000) return; try { call() } catch {} }
     for (const call of calls) { depth = 0; some(call) }
     print(addon.threadAffinity().length > 0)
-  `, { timeoutMs: 60_000 })
+  `, { timeoutMs: 170_000 })
   expect(printed).toEqual([true])
-}, 60_000)
+}, 180_000)
 
 test.each([
   ['an element of cores', 'addon.pinThread(Object.defineProperty([0], 0, { get: endless }))'],
@@ -72,14 +72,14 @@ test('workers terminated at any moment, while the addon loads and while it is ca
       for (let n = 0; n < 100; n++) codes.add(await round(n % 12))
       print([...codes])
     })()
-  `, { argv: [addonPath], timeoutMs: 100_000 })
+  `, { argv: [addonPath], timeoutMs: 280_000 })
   expect(printed).toEqual([[1]])
-}, 120_000)
+}, 300_000)
 
 test('a name is as long as a text may be, and is cut like any other', () => {
   const printed = runNode(`
     addon.setThreadName('\\u4e16'.repeat(2 ** 29 - 25))
     print(fs.readFileSync('/proc/thread-self/comm', 'utf8').trim())
-  `, { timeoutMs: 60_000 })
+  `, { timeoutMs: 170_000 })
   expect(printed).toEqual(['世世世世世'])
-}, 60_000)
+}, 180_000)

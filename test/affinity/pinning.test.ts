@@ -104,7 +104,7 @@ onTwoCores('threads that a pinned thread starts', () => {
         fs.closeSync(fs.openSync(path, 'w')) // lets the pool's thread go, without which no process can end
         fs.unlinkSync(path)
       }, 100)
-    `, { env: { UV_THREADPOOL_SIZE: '1' }, timeoutMs: 10_000 })
+    `, { env: { UV_THREADPOOL_SIZE: '1' }, timeoutMs: 100_000 })
     expect(said).toBe(`${lastCore}`)
   })
 

@@ -32,7 +32,7 @@ const PRELUDE = `
 export interface RunOptions { taskset?: string, env?: Record<string, string>, argv?: string[], timeoutMs?: number }
 
 /** Runs code in a Node of its own and returns what it printed, JSON a line. Throws with all output if it did not end well. */
-export function runNode (code: string, { taskset, env = {}, argv = [], timeoutMs = 20_000 }: RunOptions = {}): unknown[] {
+export function runNode (code: string, { taskset, env = {}, argv = [], timeoutMs = 110_000 }: RunOptions = {}): unknown[] {
   const node = [process.execPath, '-e', PRELUDE + code, '--', ...argv]
   const [command, ...args] = taskset === undefined ? node : ['taskset', '-c', taskset, ...node]
   const run = spawnSync(command!, args, { cwd: packageRoot, env: { ...process.env, ...env }, encoding: 'utf8', timeout: timeoutMs, killSignal: 'SIGKILL' })

@@ -122,7 +122,7 @@ test.each(['fails', 'throws', 'is silent'])('a target whose flush %s is judged b
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'flushed\n' })
   expect(check(read(path)).numbers).toHaveLength(150)
   expect(stderr.match(/flush on purpose/g) ?? []).toHaveLength(flush === 'is silent' ? 0 : 1)
-}, 60_000)
+}, 180_000)
 
 const BROKEN: Array<[string, string, RegExp]> = [
   ['throws while it is loaded', "throw new Error('on purpose')", /on purpose/],

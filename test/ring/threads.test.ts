@@ -67,7 +67,7 @@ describe('with a consumer in another thread', () => {
     expect(ring.counts[RingCount.LinesAccepted]).toBe(LINES)
     expect(ring.counts[RingCount.LinesWritten]).toBe(LINES)
     expect(usedBytes(ring)).toBe(0)
-  }, 60_000)
+  }, 180_000)
 
   test('of a producer that drops, every gap in the numbers is told where it is, exactly', async () => {
     const ring = createRing(LEAST_CAPACITY_BYTES, -4096)
@@ -94,7 +94,7 @@ describe('with a consumer in another thread', () => {
     expect(accepted + dropped).toBe(LINES)
     expect(droppedLines(ring).reduce((sum, count) => sum + count)).toBe(dropped)
     expect(ring.counts[RingCount.LinesWritten]).toBe(accepted)
-  }, 60_000)
+  }, 180_000)
 
   test('terminated again and again at any moment, a successor leaves no byte out, writes none twice and counts each line once', async () => {
     const LINES_EACH = 4000
@@ -127,5 +127,5 @@ describe('with a consumer in another thread', () => {
     expect(ring.counts[RingCount.LinesWritten]).toBe(expected.length)
     expect(ring.counts[RingCount.BytesWritten]).toBe(text.length)
     expect(ring.counts[RingCount.LinesSkipped]).toBe(0)
-  }, 60_000)
+  }, 180_000)
 })

@@ -79,7 +79,7 @@ describe.each(WAYS)('a process that leaves %s', (_, leave) => {
     const pieces = readFileSync(path, 'utf8').trimEnd().split('\n')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(pieces.at(-1)).toBe(`the last of ${pieces.length - 1}`)
-  }, 60_000)
+  }, 180_000)
 })
 
 describe('a target that waits for a peer when it closes', () => {
@@ -105,5 +105,5 @@ describe('a target that waits for a peer when it closes', () => {
     expect(code).toBe(0)
     // It would be seen at work some two hundred times if waiting counted.
     if (stdout !== '') expect(Number(/\d+/.exec(stdout)![0])).toBeLessThan(50)
-  }, 60_000)
+  }, 180_000)
 })

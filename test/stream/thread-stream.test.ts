@@ -123,7 +123,7 @@ describe('a RingStream in thread-stream\'s place', () => {
       }
       ask().then((answer) => { process.stdout.write(String(answer)); process.exit() })
       setInterval(gc, 10)
-    `, { execArgv: ['--expose-gc'], timeout: 20_000 })
+    `, { execArgv: ['--expose-gc'], timeout: 100_000 })
     expect({ code, stdout }).toEqual({ code: 0, stdout: '42' })
   })
 

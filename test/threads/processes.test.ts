@@ -39,7 +39,7 @@ describe("with core 'auto' in several processes", () => {
     ['child_process.fork', 'fork(__filename)'],
     ['cluster', 'cluster.fork()']
   ])('the writers of %s and of its parent are pinned in turn', async (_, how) => {
-    const { stdout, stderr, code } = await runScript(start(how), { timeout: 60_000 })
+    const { stdout, stderr, code } = await runScript(start(how), { timeout: 110_000 })
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const { allowed, cores } = JSON.parse(stdout)
     const expected = [0, 1, 2, 3].map((rank) => allowed.length < 2 ? null : [allowed.at(-1 - rank % allowed.length)])

@@ -49,7 +49,7 @@ export interface Outcome extends Finished {
  */
 export async function runThreads (source: string, options: Parameters<typeof runScript>[1] = {}): Promise<Outcome> {
   const file = join(temporaryDirectory(), 'app.log')
-  const result = await runScript(`${PRELUDE}\n${source}`, { timeout: 60_000, ...options, args: [file] })
+  const result = await runScript(`${PRELUDE}\n${source}`, { timeout: 110_000, ...options, args: [file] })
   // A program that failed says why.
   expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' })
   const printed = result.stdout.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line))
