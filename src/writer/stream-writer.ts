@@ -52,7 +52,8 @@ export class StreamWriter {
     const stop = (error: unknown): void => this.#fail(error)
     process.on('uncaughtException', stop)
     process.on('unhandledRejection', stop)
-    this.#open().then(() => this.#tick(), stop)
+    // A turn of the event loop later: what was sent to the target while it was loaded reaches it before the first line.
+    this.#open().then(() => setImmediate(() => this.#soon()), stop)
   }
 
   async #open (): Promise<void> {
