@@ -13,6 +13,7 @@ import type { Connect } from './connection'
 import type { Handle } from './handle'
 import { type Port, progressWatch } from './port'
 import { connectOwn } from './share'
+import { RefusalTeller } from './refusal-teller'
 import { textOf } from './text-of'
 import { type Stats, statsOf } from './stats'
 import type { SupervisorHost } from './supervisor'
@@ -61,15 +62,13 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   #isDestroyed = false
   #needsDrain = false
   #error: Error | null = null
-  #isRefusalDue = false
-  /** A listener that logs what it hears must not hear of that again, and again. */
-  #isTellingRefusal = false
   /** Lines accepted when the stream last held an idle process. */
   #acceptedWhenIdle = 0
   #ticker: NodeJS.Timeout | undefined
   #tickMs = TICK_MS
   #isTicking = false
   readonly #drops: DropTeller
+  readonly #refusals = new RefusalTeller(() => this.onRefused(hasExited()))
 
   /**
    * @param options what `new ThreadStream` takes and the options of the ring: then the stream holds the process until
@@ -126,30 +125,24 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   #writeCarefully (line: string | Uint8Array): boolean {
     const text = textOf(line)
-    // By what was known before another look: who writes so much in a row may wait for 'drain', as under thread-stream, however fast the writer is.
+    // By what was known before another look: who writes so much in a row may wait for 'drain', as under thread-stream,
+    // however fast the writer is.
     const isMuch = this.#producer.used + recordBytes(text.length * 3) > this.#port.ring.capacity / 2
     const isAccepted = this.#port.writeCarefully(text, this.lastLevel)
-    if (!isAccepted && !this.#isEnding && this.#writer.isOver) this.#refused()
+    if (!isAccepted && !this.#isEnding && this.#writer.isOver && !this.#port.isLeaving) this.#refusals.refused()
     this.#wantMetadata(this.#port.asksForLevels && !this.#producer.isCalm)
     const hasRoom = isAccepted && this.#producer.used <= this.#drainAt
-    // Once somebody was told to wait 'drain' is owed to him, whatever a later line finds; but not where none will be taken any more.
+    // Once somebody was told to wait 'drain' is owed to him, whatever a later line finds; but not where none will be taken
+    // any more.
     if ((isMuch || !hasRoom) && !this.#isEnding && !this.#writer.isOver) this.#needsDrain = true
     if (this.#needsDrain || this.#producer.hasUntold) this.#tickSoon()
     return hasRoom
   }
 
-  /** Whoever listens hears of writes to a writer that failed, as under thread-stream, once a turn of the event loop at most. */
-  #refused (): void {
-    if (this.#isRefusalDue || this.#isTellingRefusal || this.#port.isLeaving) return
-    this.#isRefusalDue = true
-    setImmediate(() => {
-      this.#isRefusalDue = false
-      this.#isTellingRefusal = true
-      try { this.onRefused(hasExited()) } finally { this.#isTellingRefusal = false }
-    })
-  }
-
-  /** Levels matter while room is short, and most lines show theirs; what pino left here must not stay for the next line, nor hold what it points to. */
+  /**
+   * Levels matter while room is short, and most lines show theirs; what pino left here must not stay for the next line, nor
+   * hold what it points to.
+   */
   #wantMetadata (isWanted: boolean): void {
     this.lastLevel = undefined
     if (this[METADATA] === isWanted) return
