@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto'
 import { type Memory } from './memory'
-import type { Access, Result, Sink, Standing, Thread } from './thread'
+import { type Access, perform, type Result, type Sink, type Standing, type Thread } from './thread'
 
-/** What is tried: two bodies of code on one memory, in every order of their steps. */
+export type Body = (thread: Thread) => void
+
+/** What is tried: bodies of code on one memory, in every order of their steps. */
 export interface Scenario {
-  threads: [producer: Thread, consumer: Thread]
-  bodies: Array<(thread: Thread) => void>
+  threads: Thread[]
+  names: string[]
+  bodies: Body[]
   memory: Memory
-  /** How often the consumer may be terminated, at any step; a new one starts on the same memory. */
-  kills: number
+  /** Threads that may be terminated, each at any step: how often, and what comes after it on the same memory. */
+  mortals: Array<{ id: number, kills: number, successor: Body, told: string }>
+  /** No thread needs so many accesses: one that does reads garbage. */
+  mostSteps?: number
   /** What a word is called in a report. */
   nameOf: (at: number) => string
   /** Told when nobody can go on: what is wrong, or null. */
@@ -34,17 +39,16 @@ export interface Report {
 interface State {
   memory: Memory
   standings: Standing[]
+  bodies: Body[]
   isWaiting: boolean[]
   sink: Sink
-  kills: number
+  /** How often each of the mortals may still be terminated. */
+  kills: number[]
   steps: Steps | null
 }
 
 interface Steps { before: Steps | null, step: string }
 
-const NAMES = ['producer', 'consumer']
-const CONSUMER = 1
-/** No side needs so many steps: one that does reads garbage. */
 const MOST_STEPS = 600
 
 /** Tries every order of steps, depth first; stops at the first that breaks a promise. */
@@ -69,16 +73,16 @@ export function explore (scenario: Scenario): Report {
       if (wrong !== null) return { states: seen.size, ends, violation: wrong + told(state.steps) }
     } else {
       for (const next of nexts) stack.push(next)
-      if (state.kills > 0) stack.push(...killed(scenario, state))
+      stack.push(...killed(scenario, state))
     }
   }
   return { states: seen.size, ends, violation: null }
 }
 
-function first ({ threads, bodies, memory, kills }: Scenario): State {
+function first ({ threads, bodies, memory, mortals }: Scenario): State {
   const sink = { text: '' }
   const standings = threads.map((thread, i) => thread.advance(bodies[i]!, [], memory, sink))
-  return { memory, standings, isWaiting: [false, false], sink, kills, steps: null }
+  return { memory, standings, bodies, isWaiting: threads.map(() => false), sink, kills: mortals.map(({ kills }) => kills), steps: null }
 }
 
 function successors (scenario: Scenario, state: State): State[] {
@@ -87,7 +91,9 @@ function successors (scenario: Scenario, state: State): State[] {
     if (next === null || state.isWaiting[id]) return
     for (const result of resultsOf(state, id, next)) nexts.push(stepped(scenario, state, id, next, result))
   })
-  return nexts
+  if (nexts.length > 0) return nexts
+  // Time goes by: a timer's turn comes when everybody else has had his.
+  return state.standings.flatMap(({ next }, id) => next?.kind === 'change' && next.hasTimer ? [stepped(scenario, state, id, next, 0)] : [])
 }
 
 /** Everything that the next step of a thread may return; nothing if it cannot be made now. */
@@ -98,9 +104,11 @@ function resultsOf ({ memory, standings }: State, id: number, access: Access): R
     case 'choose': return Array.from({ length: access.count }, (_, i) => i)
     case 'await': {
       if (memory.candidates(id, access.at).some((value) => value !== access.value)) return [1]
-      return standings[1 - id]!.next === null ? [0] : []
+      return standings.every(({ next }, other) => other === id || next === null) ? [0] : []
     }
-    case 'add': return [memory.words[access.at]!]
+    case 'change': return [...access.values].some(([at, value]) => memory.candidates(id, at).some((now) => now !== value)) ? [1] : []
+    case 'do': return [access.run(memory.copy())]
+    case 'add': case 'exchange': return [memory.words[access.at]!]
     default: return [0]
   }
 }
@@ -117,7 +125,7 @@ function stepped (scenario: Scenario, state: State, id: number, access: Access, 
     standings: [...state.standings],
     isWaiting: [...state.isWaiting],
     sink: { ...state.sink },
-    steps: { before: state.steps, step: `${NAMES[id]}: ${describe(access, scenario.nameOf)} → ${result}` }
+    steps: { before: state.steps, step: `${scenario.names[id]}: ${describe(access, scenario.nameOf)} → ${result}` }
   }
   const { memory } = next
   switch (access.kind) {
@@ -127,16 +135,14 @@ function stepped (scenario: Scenario, state: State, id: number, access: Access, 
     case 'read':
       (result as number[]).forEach((value, i) => memory.see(id, access.at + i, value))
       break
-    case 'store':
-      memory.drain(id)
-      memory.words[access.at] = access.value
+    case 'store': case 'add': case 'exchange':
+      perform(memory, id, access)
       break
-    case 'add':
-      memory.drain(id)
-      memory.words[access.at]! += access.value
+    case 'do':
+      access.run(memory)
       break
     case 'notify':
-      wake(scenario, next, 1 - id, access.at)
+      for (const other of next.standings.keys()) if (other !== id) wake(scenario, next, other, access.at)
       break
     case 'wait':
       memory.drain(id)
@@ -153,28 +159,30 @@ function wake (scenario: Scenario, state: State, id: number, at: number): void {
   goOn(scenario, state, id, 0)
 }
 
-function goOn ({ threads, bodies }: Scenario, state: State, id: number, result: Result): void {
+function goOn ({ threads, names, mostSteps = MOST_STEPS }: Scenario, state: State, id: number, result: Result): void {
   const results = [...state.standings[id]!.results, result]
-  if (results.length > MOST_STEPS) throw new Error(`the ${NAMES[id]} runs away`)
-  state.standings[id] = threads[id]!.advance(bodies[id]!, results, state.memory, state.sink)
+  if (results.length > mostSteps) throw new Error(`the ${names[id]} runs away`)
+  state.standings[id] = threads[id]!.advance(state.bodies[id]!, results, state.memory, state.sink)
 }
 
-/** The state after the consumer was terminated here, if it can be, and a successor has started. */
-function killed ({ threads, bodies }: Scenario, state: State): State[] {
-  const { next, isStraight } = state.standings[CONSUMER]!
-  if (next === null || isStraight) return []
-  const memory = state.memory.copy()
-  memory.drain(CONSUMER)
-  const sink = { ...state.sink }
-  const successor = threads[CONSUMER]!.advance(bodies[CONSUMER]!, [], memory, sink)
-  return [{
-    memory,
-    sink,
-    standings: [state.standings[0]!, successor],
-    isWaiting: [state.isWaiting[0]!, false],
-    kills: state.kills - 1,
-    steps: { before: state.steps, step: 'the consumer is terminated, a successor starts' }
-  }]
+/** The states after a mortal was terminated here, if it can be, and what comes after it has started. */
+function killed ({ threads, mortals }: Scenario, state: State): State[] {
+  return mortals.flatMap(({ id, successor, told }, mortal) => {
+    const { next, isStraight } = state.standings[id]!
+    if (state.kills[mortal] === 0 || next === null || isStraight) return []
+    const memory = state.memory.copy()
+    memory.drain(id)
+    const sink = { ...state.sink }
+    return [{
+      memory,
+      sink,
+      standings: state.standings.with(id, threads[id]!.advance(successor, [], memory, sink)),
+      bodies: state.bodies.with(id, successor),
+      isWaiting: state.isWaiting.with(id, false),
+      kills: state.kills.with(mortal, state.kills[mortal]! - 1),
+      steps: { before: state.steps, step: told }
+    }]
+  })
 }
 
 function keyOf ({ memory, standings, isWaiting, sink, kills }: State): string {
@@ -196,6 +204,7 @@ function endOf ({ memory, standings, sink }: State): End {
 
 function describe (access: Access, nameOf: Scenario['nameOf']): string {
   const what = 'at' in access ? ` ${nameOf(access.at)}` : ''
+  if (access.kind === 'do') return access.what
   return `${access.kind}${what}${'value' in access ? ` ${access.value}` : ''}`
 }
 

@@ -10,7 +10,7 @@ import type { Thread } from './thread'
 
 /** A bug to plant: a piece of a source file (it must be there, once) and what stands there instead. */
 export interface Plant {
-  file: 'ring/producer.ts' | 'ring/consumer.ts' | 'writer/waiter.ts'
+  file: string
   replace: string
   by: string
 }
@@ -39,7 +39,7 @@ export function load (thread: Thread, plants: Plant[] = []): Code {
   }
 }
 
-function run (file: Plant['file'], thread: Thread, plants: Plant[]): unknown {
+function run (file: string, thread: Thread, plants: Plant[]): unknown {
   const globals = {
     Atomics: thread.atomics,
     Buffer,
@@ -56,7 +56,8 @@ function run (file: Plant['file'], thread: Thread, plants: Plant[]): unknown {
 
 const cache = new Map<string, string>()
 
-function compiled (file: Plant['file'], plants: Plant[]): string {
+/** A source file as JavaScript, with bugs planted. */
+export function compiled (file: string, plants: Plant[]): string {
   const own = plants.filter((plant) => plant.file === file)
   const key = JSON.stringify([file, own])
   let code = cache.get(key)

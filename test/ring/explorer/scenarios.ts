@@ -3,7 +3,7 @@ import type { End, Scenario } from './explore'
 import { type Code, load, type Plant } from './load'
 import { geometryOf, newMemory } from './memory'
 import { nativeOn } from './native'
-import { Thread } from './thread'
+import { shared, Thread } from './thread'
 
 export interface Plan {
   /** Lines to write. One that begins with `>` is written in the parts that `|` marks, waiting for room. */
@@ -45,12 +45,15 @@ const noticeOf = (counts: Float64Array): string => `<${counts.subarray(0, LEVEL_
 /** Producer and consumer of one ring, with bugs planted or without. */
 export function scenario (plan: Plan, plants: Plant[] = []): Scenario {
   const geometry = geometryOf(plan.capacity ?? 128)
-  const threads: Scenario['threads'] = [new Thread(PRODUCER, geometry), new Thread(CONSUMER, geometry)]
+  const producer = new Thread(PRODUCER, geometry)
+  const consumer = new Thread(CONSUMER, geometry)
+  const consumption = consume(load(consumer, plants), plan, geometry.block)
   return {
-    threads,
-    bodies: [produce(load(threads[PRODUCER], plants), plan), consume(load(threads[CONSUMER], plants), plan)],
+    threads: [producer, consumer],
+    names: ['producer', 'consumer'],
+    bodies: [produce(load(producer, plants), plan), consumption],
     memory: newMemory(geometry, plan.start ?? 0),
-    kills: plan.kills ?? 0,
+    mortals: [{ id: CONSUMER, kills: plan.kills ?? 0, successor: consumption, told: 'the consumer is terminated, a successor starts' }],
     nameOf: (at) => NAMES.get(at) ?? NAMES.get(at - geometry.block + BLOCK) ?? `word ${at}`,
     verify
   }
@@ -103,11 +106,11 @@ function produce ({ Producer }: Code, { lines, park, native }: Plan) {
 }
 
 /** Batch after batch, as the writer takes them to a file. */
-function consume ({ Consumer, Waiter }: Code, { park, bites }: Plan) {
+function consume ({ Consumer, Waiter }: Code, { park, bites }: Plan, block: number) {
   return (thread: Thread): void => {
     const { words, gatherStart } = thread.ring
     const consumer = new Consumer(thread.ring, noticeOf)
-    const waiter = park === true ? new Waiter(thread.ring.shared, 'park', thread.ring.capacity) : null
+    const waiter = park === true ? new Waiter(shared(block), 'park', thread.ring.capacity) : null
     for (;;) {
       thread.rest([consumer.mark(), consumer.released, consumer.batchStart])
       if (!consumer.gather()) {

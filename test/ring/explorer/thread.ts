@@ -7,8 +7,13 @@ export type Access =
   | { kind: 'read', at: number, count: number }
   | { kind: 'store' | 'add', at: number, value: number }
   | { kind: 'wait', at: number, value: number }
-  /** Goes on when the word has another value than this thread saw last, or when the other thread has ended. */
+  | { kind: 'exchange', at: number, expected: number, value: number }
+  /** Goes on when the word has another value than this thread saw last, or when all other threads have ended. */
   | { kind: 'await', at: number, value: number | undefined }
+  /** Goes on when one of the words has another value than here (1); if a timer runs, also when nobody else can go on (0). */
+  | { kind: 'change', values: ReadonlyMap<number, number>, hasTimer: boolean }
+  /** Something that is no memory access and cannot be parted: what the system does. */
+  | { kind: 'do', what: string, run: (memory: Memory) => number }
   | { kind: 'choose', count: number }
 
 export type Result = number | number[]
@@ -34,6 +39,29 @@ export interface Standing {
 /** The text that the sink has taken. */
 export interface Sink { text: string }
 
+/** What stands for shared memory: where it starts. */
+export interface Place { readonly base: number }
+
+export function shared (base: number): SharedArrayBuffer {
+  const place: Place & { byteLength: number } = { base, byteLength: 0 }
+  return place as unknown as SharedArrayBuffer
+}
+
+/** Does an atomic access that is no step of its own. */
+export function perform (memory: Memory, id: number, access: Access & { at: number }): number {
+  const { at } = access
+  if (access.kind === 'load') return memory.candidates(id, at)[0]!
+  memory.drain(id)
+  const before = memory.words[at]!
+  if (access.kind === 'store') memory.words[at] = access.value
+  else if (access.kind === 'add') memory.words[at] = before + access.value
+  else if (access.kind === 'exchange' && before === access.expected) memory.words[at] = access.value
+  return before
+}
+
+/** More than any block has. */
+const OTHER_DOUBLE_WORDS = 64
+
 const BASE = Symbol('first word')
 type View = Record<number, number> & { [BASE]: number }
 
@@ -43,6 +71,8 @@ export class Thread {
   readonly ring: Ring
   readonly block: Int32Array
   readonly #geometry: Geometry
+  readonly #isPrivate: (at: number) => boolean
+  readonly #isQuiet: (at: number) => boolean
 
   #memory!: Memory
   #sink!: Sink
@@ -54,29 +84,27 @@ export class Thread {
   #restsAs = ''
   #restsAt = 0
   #lastSeen = new Map<number, number>()
-  #gather = Buffer.alloc(0)
+  /** The gather spaces of the rings, which no other thread touches. */
+  readonly #gathers = new Map<Ring, Buffer>()
   #next: Access | null = null
   notes: unknown = null
 
-  constructor (id: number, geometry: Geometry) {
+  /**
+   * @param isQuiet words of which no access is a step of its own, because others look at them only when an access to another
+   *   word has let them
+   */
+  constructor (id: number, geometry: Geometry, isQuiet?: (at: number) => boolean) {
     this.id = id
     this.#geometry = geometry
-    this.ring = {
-      shared: new SharedArrayBuffer(0),
-      words: this.#words(0),
-      counts: this.#counts(),
-      bytes: this.#bytes(),
-      capacity: geometry.capacity,
-      gatherStart: geometry.gatherStart,
-      gatherEnd: geometry.gatherEnd,
-      mostPayload: geometry.mostPayload
-    }
-    this.block = this.#words(geometry.block)
-    const { block } = this
-    this.Int32Array = function () { return block } as unknown as Int32ArrayConstructor
+    this.#isPrivate = isQuiet ?? isPrivate
+    this.#isQuiet = isQuiet ?? (() => false)
+    this.ring = this.ringAt(0)
+    this.block = this.view(geometry.block)
+    const view = (base: number): Int32Array => this.view(base)
+    this.Int32Array = function ({ base }: Place) { return view(base) } as unknown as Int32ArrayConstructor
     // On the writer block: its double words are statistics, and not simulated.
     this.Float64Array = function (length: unknown) {
-      return new Float64Array(typeof length === 'number' ? length : 0)
+      return new Float64Array(typeof length === 'number' ? length : OTHER_DOUBLE_WORDS)
     } as unknown as Float64ArrayConstructor
   }
 
@@ -84,10 +112,12 @@ export class Thread {
   readonly Int32Array: Int32ArrayConstructor
   readonly Float64Array: Float64ArrayConstructor
   readonly atomics = {
-    load: (view: View, index: number) => this.#step({ kind: 'load', at: view[BASE] + index }),
-    store: (view: View, index: number, value: number) => this.#step({ kind: 'store', at: view[BASE] + index, value }),
-    add: (view: View, index: number, value: number) => this.#step({ kind: 'add', at: view[BASE] + index, value }),
-    notify: (view: View, index: number) => this.#step({ kind: 'notify', at: view[BASE] + index }),
+    load: (view: View, index: number) => this.#atomic({ kind: 'load', at: view[BASE] + index }),
+    store: (view: View, index: number, value: number) => this.#atomic({ kind: 'store', at: view[BASE] + index, value }),
+    add: (view: View, index: number, value: number) => this.#atomic({ kind: 'add', at: view[BASE] + index, value }),
+    compareExchange: (view: View, index: number, expected: number, value: number) =>
+      this.#atomic({ kind: 'exchange', at: view[BASE] + index, expected, value }),
+    notify: (view: View, index: number) => this.#isQuiet(view[BASE] + index) ? 0 : this.#step({ kind: 'notify', at: view[BASE] + index }),
     wait: (view: View, index: number, value: number) => this.#step({ kind: 'wait', at: view[BASE] + index, value })
   }
 
@@ -107,7 +137,10 @@ export class Thread {
     this.#restsAs = ''
     this.#restsAt = 0
     this.#lastSeen = new Map()
-    this.#gather = Buffer.alloc(this.#geometry.gatherEnd - this.#geometry.gatherStart, '?')
+    for (const [ring, gather] of this.#gathers) {
+      gather.fill('?')
+      if (ring !== this.ring) this.#gathers.delete(ring) // the body makes its own
+    }
     this.#next = null
     try {
       body(this)
@@ -134,7 +167,7 @@ export class Thread {
 
   /** From here on the thread depends on nothing older than `state`: lets the explorer see that two states are one. */
   rest (state: unknown): void {
-    this.#restsAs = JSON.stringify([state, [...this.#lastSeen]])
+    this.#restsAs = JSON.stringify([state, [...this.#lastSeen].sort(([one], [other]) => one - other)])
     this.#restsAt = this.#at
   }
 
@@ -143,13 +176,27 @@ export class Thread {
     return this.#step({ kind: 'await', at, value: this.#lastSeen.get(at) }) === 1
   }
 
+  /** Waits until one of the words is not as in `values`, or until a timer fires. Returns false for that. */
+  change (values: ReadonlyMap<number, number>, hasTimer = false): boolean { return this.#step({ kind: 'change', values, hasTimer }) === 1 }
+
+  /** What words are now; no step: for `change`. */
+  peek (words: readonly number[]): Map<number, number> {
+    return new Map(words.map((at) => [at, this.#immediate((memory) => memory.candidates(this.id, at)[0]!)]))
+  }
+
+  /** Does something as one step, and returns what it returns. */
+  do (what: string, run: (memory: Memory) => number): number { return this.#step({ kind: 'do', what, run }) as number }
+
+  /** Does something together with the step before it. */
+  together (run: (memory: Memory) => number): number { return this.#immediate(run) }
+
   /** One of 0 … count - 1; every one is tried. */
   choose (count: number): number { return count === 1 ? 0 : this.#step({ kind: 'choose', count }) as number }
 
   /** Hands bytes of the gather space to the sink. */
-  write (from: number, to: number): void {
+  write (from: number, to: number, ring = this.ring): void {
     const { gatherStart } = this.#geometry
-    if (this.#isNew) this.#sink.text += this.#gather.toString('latin1', from - gatherStart, to - gatherStart)
+    if (this.#isNew) this.#sink.text += this.#gathers.get(ring)!.toString('latin1', from - gatherStart, to - gatherStart)
   }
 
   get #isNew (): boolean { return this.#at >= this.#known }
@@ -164,15 +211,22 @@ export class Thread {
     return result
   }
 
-  #readPrivate (at: number): number {
+  #atomic (access: Access & { at: number }): Result {
+    return this.#isQuiet(access.at) ? this.#immediate((memory) => perform(memory, this.id, access)) : this.#step(access)
+  }
+
+  #immediate (action: (memory: Memory) => number): number {
     if (this.#at < this.#results.length) return this.#results[this.#at++] as number
-    const value = this.#memory.candidates(this.id, at)[0]!
+    const value = action(this.#memory)
     this.#results.push(value)
     this.#at++
     return value
   }
 
+  #readPrivate (at: number): number { return this.#immediate((memory) => memory.candidates(this.id, at)[0]!) }
+
   #read (at: number, count: number): number[] {
+    if (this.#isQuiet(at)) return Array.from({ length: count }, (_, i) => this.#readPrivate(at + i))
     return this.#step({ kind: 'read', at, count }) as number[]
   }
 
@@ -180,12 +234,30 @@ export class Thread {
     if (this.#isNew) this.#memory.pending[this.id]!.push([at, value])
   }
 
-  #words (base: number): Int32Array {
+  /** The ring whose first word this is. */
+  ringAt (base: number): Ring {
+    const gather = Buffer.alloc(this.#geometry.gatherEnd - this.#geometry.gatherStart, '?')
+    const ring = {
+      shared: shared(base),
+      words: this.view(base),
+      counts: this.#counts(base),
+      bytes: this.#bytes(base, gather),
+      capacity: this.#geometry.capacity,
+      gatherStart: this.#geometry.gatherStart,
+      gatherEnd: this.#geometry.gatherEnd,
+      mostPayload: this.#geometry.mostPayload
+    }
+    this.#gathers.set(ring, gather)
+    return ring
+  }
+
+  /** The words from this one on. */
+  view (base: number): Int32Array {
     return new Proxy({}, {
       get: (_, key) => {
         if (key === BASE) return base
         const at = base + Number(key)
-        return isPrivate(at) ? this.#readPrivate(at) : this.#read(at, 1)[0]
+        return this.#isPrivate(at) ? this.#readPrivate(at) : this.#read(at, 1)[0]
       },
       set: (_, key, value) => {
         this.#write(base + Number(key), value)
@@ -194,26 +266,26 @@ export class Thread {
     }) as Int32Array
   }
 
-  #counts (): Float64Array {
+  #counts (base: number): Float64Array {
     const scratch = new Float64Array(1)
     const halves = new Int32Array(scratch.buffer)
     const put = (index: number, value: number): void => {
       scratch[0] = value
       const [low, high] = halves
-      this.#write(index * 2, low!)
-      this.#write(index * 2 + 1, high!)
+      this.#write(base + index * 2, low!)
+      this.#write(base + index * 2 + 1, high!)
     }
     const methods = {
       set: (values: Float64Array, at: number) => values.forEach((value, i) => put(at + i, value)),
       subarray: (from: number, to: number) => {
-        const words = this.#read(from * 2, (to - from) * 2)
+        const words = this.#read(base + from * 2, (to - from) * 2)
         return new Float64Array(Int32Array.from(words).buffer)
       }
     }
     return new Proxy(methods, {
       get: (_, key) => {
         if (key in methods) return methods[key as keyof typeof methods]
-        halves.set([this.#readPrivate(Number(key) * 2), this.#readPrivate(Number(key) * 2 + 1)])
+        halves.set([this.#readPrivate(base + Number(key) * 2), this.#readPrivate(base + Number(key) * 2 + 1)])
         return scratch[0]
       },
       set: (_, key, value) => {
@@ -223,28 +295,28 @@ export class Thread {
     }) as unknown as Float64Array
   }
 
-  #bytes (): Buffer {
+  #bytes (base: number, gather: Buffer): Buffer {
     const { gatherStart } = this.#geometry
     const methods = {
       utf8Write: (text: string, at: number, most: number) => {
         const bytes = Buffer.alloc((Buffer.byteLength(text) + 3) & ~3)
         const size = bytes.write(text)
         if (size > most) throw new Error(`${size} bytes of text, room for ${most}`)
-        for (let i = 0; i < bytes.length; i += 4) this.#write((at + i) / 4, bytes.readInt32LE(i))
+        for (let i = 0; i < bytes.length; i += 4) this.#write(base + (at + i) / 4, bytes.readInt32LE(i))
         return size
       },
       copyWithin: (to: number, from: number, end: number) => {
         if (end - from > this.#geometry.mostPayload || end < from) throw new Error(`a payload of ${end - from} bytes`)
         if (end === from) return
-        const words = this.#read(from / 4, (end - from + 3) >> 2)
-        Buffer.from(Int32Array.from(words).buffer).copy(this.#gather, to - gatherStart, 0, end - from)
+        const words = this.#read(base + from / 4, (end - from + 3) >> 2)
+        Buffer.from(Int32Array.from(words).buffer).copy(gather, to - gatherStart, 0, end - from)
       },
-      write: (text: string, at: number) => this.#gather.write(text, at - gatherStart)
+      write: (text: string, at: number) => gather.write(text, at - gatherStart)
     }
     return new Proxy(methods, {
-      get: (_, key) => key in methods ? methods[key as keyof typeof methods] : this.#gather[Number(key) - gatherStart],
+      get: (_, key) => key in methods ? methods[key as keyof typeof methods] : gather[Number(key) - gatherStart],
       set: (_, key, value) => {
-        this.#gather[Number(key) - gatherStart] = value
+        gather[Number(key) - gatherStart] = value
         return true
       }
     }) as unknown as Buffer
