@@ -26,6 +26,9 @@ export function makeHandle (block: SharedArrayBuffer, channel: string, settings:
 export function checkHandle (value: unknown): Handle {
   const handle = value as Partial<Handle> | null | undefined
   if (handle?.block instanceof SharedArrayBuffer && typeof handle.channel === 'string' && handle.pinoPinned === VERSION) return handle as Handle
-  const what = handle?.pinoPinned === undefined ? 'what stream.handle() returned, sent by postMessage or as workerData' : `a handle of this process and of this version of pino-pinned (${VERSION}, not ${show(handle.pinoPinned)})`
+  const isOtherVersion = handle?.pinoPinned !== undefined && handle.pinoPinned !== VERSION
+  const what = isOtherVersion
+    ? `a handle of this version of pino-pinned (${VERSION}, not ${show(handle.pinoPinned)})`
+    : 'a handle of this process: what stream.handle() returned, sent by postMessage or as workerData (JSON loses its memory)'
   throw wrongType({ option: 'handle', value, allowed: what })
 }

@@ -21,7 +21,10 @@ export interface Stats extends Totals {
   writerState: WriterStateName
   /** CPU time of the writer's thread in milliseconds, a tenth of a second old at most; 0 without the addon. */
   writerCpuMs: number
-  /** A row for each thread that logs through this writer, this stream's first. Threads that are gone are in the totals. */
+  /**
+   * A row for each thread that logs through this writer, this stream's first. The row of a thread that has ended goes when
+   * its lines are delivered; the totals keep what it did.
+   */
   producers: ProducerStats[]
 }
 
