@@ -53,7 +53,7 @@ export const enum RingWord {
   Adopted = 103,
   /**
    * 1 when the writer has ended: what is published behind `Released` goes nowhere, and counts as dropped. Written by the
-   * writer. Between lie its `RingCount`s.
+   * writer; by the producer if the writer went with its owner's thread, both known gone. Between lie its `RingCount`s.
    */
   Closed = 136
 }

@@ -1,5 +1,5 @@
 import { BroadcastChannel, threadId } from 'node:worker_threads'
-import { setTimeout } from 'node:timers'
+import { clearInterval, setInterval, setTimeout } from 'node:timers'
 import { LEVEL_NAMES } from '../levels'
 import { createRing, MOST_ATTACHED_RINGS, RingWord, type Ring, WriterState, WriterWord } from '../ring/layout'
 import { hasFreeSeat, takeSeat } from '../ring/seats'
@@ -13,6 +13,8 @@ import { WriterBlock } from './writer-block'
 /** How often the event loop looks whether the writer has taken the ring in, at first and in the end. */
 const FIRST_LOOK_MS = 5
 const LONGEST_LOOK_MS = 100
+/** How often it looks whether the owner's thread is gone: a thread that is terminated tells nobody. */
+const OWNER_LOOK_MS = 1000
 
 /** Name of the channel on which a writer's owner tells that it ended, failed, or goes on. */
 export function stateChannelName (channelName: string): string { return `${channelName}/state` }
@@ -27,6 +29,7 @@ export class Guest extends WriterBlock implements WriterAccess {
   #announcedTo = 0
   #lookMs = FIRST_LOOK_MS
   #states: BroadcastChannel | undefined
+  #ownerLook: NodeJS.Timeout | undefined
   #isDone = false
   readonly #late = noTotals()
 
@@ -49,7 +52,9 @@ export class Guest extends WriterBlock implements WriterAccess {
   }
 
   /** Nobody will take another line, unless the writer's owner starts it again. */
-  get isOver (): boolean { return this.writerState >= WriterState.Ended || Atomics.load(this.block, WriterWord.OwnerGone) === 1 }
+  get isOver (): boolean { return this.writerState >= WriterState.Ended || this.#isOwnerGone }
+
+  get #isOwnerGone (): boolean { return Atomics.load(this.block, WriterWord.OwnerGone) === 1 }
 
   /** Everything in the ring is delivered, and it is given back. */
   get hasEnded (): boolean { return isGivenBack(this.ring) }
@@ -62,7 +67,7 @@ export class Guest extends WriterBlock implements WriterAccess {
   get othersProgress (): number { return 0 }
 
   get state (): WriterStateName {
-    if (Atomics.load(this.block, WriterWord.OwnerGone) === 1) return 'ended'
+    if (this.#isOwnerGone) return 'ended'
     switch (this.writerState) {
       case WriterState.Starting: return 'starting'
       case WriterState.Running: return this.isStalled ? 'stalled' : 'running'
@@ -79,6 +84,11 @@ export class Guest extends WriterBlock implements WriterAccess {
     this.#states = new BroadcastChannel(stateChannelName(this.#channelName))
     this.#states.onmessage = look
     this.#states.unref()
+    this.#ownerLook = setInterval(() => {
+      if (!this.#isOwnerGone) return
+      clearInterval(this.#ownerLook)
+      look()
+    }, OWNER_LOOK_MS).unref()
   }
 
   get isTakenIn (): boolean { return isTakenIn(this.ring) }
@@ -97,6 +107,7 @@ export class Guest extends WriterBlock implements WriterAccess {
     this.keepAlive()
     this.wake()
     this.#states?.close()
+    clearInterval(this.#ownerLook)
   }
 
   /** The line that tells of drops found no room in time. */
@@ -104,8 +115,18 @@ export class Guest extends WriterBlock implements WriterAccess {
   restart (): boolean { return false }
   post (): void {}
 
+  /** A writer ends with the thread that made it, and if that was terminated, without a last word. */
+  #settle (): void {
+    if (this.#isOwnerGone && Atomics.load(this.block, WriterWord.Gone) === Atomics.load(this.block, WriterWord.Generation)) {
+      Atomics.store(this.ring.words, RingWord.Closed, 1)
+    }
+  }
+
   /** What was dropped after the end; the others are the owner's to know. */
-  others (): { totals: Totals, producers: ProducerStats[] } { return { totals: structuredClone(this.#late), producers: [] } }
+  others (): { totals: Totals, producers: ProducerStats[] } {
+    this.#settle()
+    return { totals: structuredClone(this.#late), producers: [] }
+  }
 
   countDrop (slot: number, size: number): boolean {
     if (!this.#isDone) return false

@@ -29,8 +29,9 @@ export interface Stats extends Totals {
 }
 
 export function statsOf ({ ring, used }: Port, writer: WriterAccess): Stats {
-  const own = totalsOf(ring)
+  // First: it may find the writer gone, which settles what became of the ring's lines.
   const { totals, producers } = writer.others()
+  const own = totalsOf(ring)
   addTotals(totals, own)
   const highWater = highWaterOf(ring)
   return {

@@ -150,6 +150,32 @@ describe('a stream attached from another thread', () => {
     expect(logged.get('w')).toEqual(numbers(0, 10))
   })
 
+  test('drops and counts, and closes, when the thread that owns the writer was terminated', async () => {
+    const { printed, logged } = await runThreads(`
+      if (isMainThread) {
+        const owner = new Worker(__filename, { workerData: file })
+        owner.once('message', async (handle) => {
+          const stream = attach(handle)
+          logLines(stream, 'main', 0, 10)
+          await flushed(stream)
+          await owner.terminate()
+          logLines(stream, 'main', 10, 30)
+          const { linesAccepted, linesDropped, writerState } = stream.stats()
+          print({ linesAccepted, linesDropped, writerState })
+          const other = setInterval(() => {}, 1000)
+          await new Promise((resolve) => stream.once('close', resolve))
+          clearInterval(other)
+          print(stream.write('too late'))
+        })
+      } else {
+        const stream = transport({ destination: workerData })
+        stream.ref()
+        parentPort.postMessage(stream.handle())
+      }`)
+    expect(printed).toEqual([{ linesAccepted: 10, linesDropped: 20, writerState: 'ended' }, false])
+    expect(logged.get('main')).toEqual(numbers(0, 10))
+  })
+
   test('can be made for a writer that has ended: it drops and counts', async () => {
     const { printed } = await runThreads(`
       const stream = transport({ destination: file })
