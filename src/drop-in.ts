@@ -7,6 +7,7 @@ import type { Connect } from './stream/connection'
 import type { DropCounts } from './stream/drop-teller'
 import { RingStream } from './stream/ring-stream'
 import { findHandle } from './stream/share'
+import { tell } from './stream/tell'
 
 /**
  * pino's transport thread can afford to wait for room before it drops a line: the application does not wait for it. A
@@ -35,10 +36,10 @@ class DropInStream extends RingStream {
     return true
   }
 
-  override end (callback?: (error?: Error) => void): void {
+  override end (): void {
     if (this.#rest.length > 0) super.write(this.#rest)
     this.#rest = ''
-    super.end(callback)
+    super.end()
   }
 
   /** What an inner target sends is for the application, and here could be taken for our own 'error' or 'close'. */
@@ -47,6 +48,12 @@ class DropInStream extends RingStream {
   /** An 'error' of ours would end the application, and so would the next line after a 'close': lines are dropped and counted. */
   override onFailed (error: Error): void {
     this.onWarning(error)
+  }
+
+  /** Straight to stderr: the main thread, which prints what a worker warns of, may be waiting for this one to end. */
+  override onWarning (error: Error & { code?: string }): void {
+    const code = error.code === undefined ? '' : `[${error.code}] `
+    if (process.env.NODE_NO_WARNINGS !== '1' && !process.execArgv.includes('--no-warnings')) tell(`(node:${process.pid}) ${code}${error.name}: ${error.message}\n`)
   }
 
   /** It is counted; as an 'error' it would end the application. */

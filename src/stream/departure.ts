@@ -1,31 +1,35 @@
-import { writeSync } from 'node:fs'
-import { addon, WriteMode } from '../affinity/addon'
 import type { Port } from './port'
 import type { Leaver } from './process-exit'
 import type { SignalLeaver } from './signals'
 import type { Supervisor } from './supervisor'
-
-const STDERR = 2
+import { tell } from './tell'
 
 /** How a stream leaves with the process: everything accepted is delivered, in bounded time, without an event loop. */
 export class Departure implements Leaver, SignalLeaver {
   readonly #port: Port
   readonly #supervisor: Supervisor
-  readonly #patienceMs: number
+  readonly #exitTimeout: number
   readonly #ends: boolean
+  /** When everybody began to leave, and what the sink had taken by then. */
+  #hurriedAt = NaN
+  #progressThen = NaN
 
   /**
-   * @param patienceMs longest time without progress, in milliseconds
+   * @param exitTimeout longest time without progress, in milliseconds
    * @param ends whether to end the writer too, or (`autoEnd: false`) only to deliver what there is
    */
-  constructor (port: Port, supervisor: Supervisor, patienceMs: number, ends: boolean) {
+  constructor (port: Port, supervisor: Supervisor, exitTimeout: number, ends: boolean) {
     this.#port = port
     this.#supervisor = supervisor
-    this.#patienceMs = patienceMs
+    this.#exitTimeout = exitTimeout
     this.#ends = ends
   }
 
-  hurry (): void { this.#port.requestFlush() }
+  hurry (): void {
+    this.#port.requestFlush()
+    this.#hurriedAt = performance.now()
+    this.#progressThen = this.#port.progress
+  }
 
   leave (): void { this.#port.leave() }
 
@@ -34,21 +38,26 @@ export class Departure implements Leaver, SignalLeaver {
   leaveNow (): void {
     const port = this.#port
     const supervisor = this.#supervisor
-    if (supervisor.isOver) return
+    if (supervisor.hasEnded || supervisor.hasFailed) return
+    const patienceMs = this.#patienceMs
     // Room for the notice comes as the writer goes on; the order to end must not overtake it.
-    const isFlushed = (this.#ends && !port.producer.hasUntold) || port.flushSync(this.#patienceMs)
+    const isFlushed = (this.#ends && !port.producer.hasUntold) || port.flushSync(patienceMs)
     if (this.#ends) supervisor.end()
-    const hasEnded = isFlushed && (!this.#ends || port.waitFor(() => supervisor.hasEnded, this.#patienceMs))
+    const hasEnded = isFlushed && (!this.#ends || port.waitFor(() => supervisor.hasEnded, patienceMs))
     const linesLeft = port.linesLeft + supervisor.othersLinesLeft
-    if (!hasEnded && linesLeft > 0) tell(`pino-pinned: up to ${linesLeft} lines were left: the sink took nothing any more (exitTimeout: ${this.#patienceMs} ms)\n`)
+    if (!hasEnded && linesLeft > 0) tell(`pino-pinned: up to ${linesLeft} lines were left: ${this.#reason}\n`)
   }
-}
 
-/** To stderr, by a way that can't hold the process: nobody may be reading there. */
-function tell (text: string): void {
-  try {
-    const bytes = Buffer.from(text)
-    if (addon?.writeFd === undefined) writeSync(STDERR, bytes)
-    else addon.writeFd(STDERR, bytes, 0, bytes.length, WriteMode.BlockingPipe, new Int32Array(new SharedArrayBuffer(4)), 0)
-  } catch {} // there is nobody left to tell
+  /** A sink that has taken nothing while others were waited for has had that time already. */
+  get #patienceMs (): number {
+    const waitedMs = this.#port.progress === this.#progressThen ? performance.now() - this.#hurriedAt : 0
+    return Math.max(0, this.#exitTimeout - waitedMs)
+  }
+
+  get #reason (): string {
+    const { stalledBy, isOver } = this.#supervisor
+    const cause = stalledBy === undefined ? '' : `, ${stalledBy}`
+    // Why a target failed it has said in a message, for which there is no event loop any more.
+    return isOver ? `the sink failed${cause}` : `the sink took nothing any more${cause} (exitTimeout: ${this.#exitTimeout} ms)`
+  }
 }

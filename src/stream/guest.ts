@@ -61,6 +61,9 @@ export class Guest extends WriterBlock implements WriterAccess {
 
   get isClosed (): boolean { return this.hasEnded }
 
+  /** Why, only the owner hears. */
+  get hasFailed (): boolean { return this.isOver }
+
   /** What its sink is only the owner knows. */
   get saysIfWaiting (): boolean { return false }
 

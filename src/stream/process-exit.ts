@@ -11,7 +11,9 @@ import { runInThisContext } from 'node:vm'
 export interface Leaver {
   /** The `exit` handlers are about to run: they may still log, also behind whoever ends the stream. */
   leave (): void
-  /** They have run: deliver what there is. Must not throw. */
+  /** They have run, and everybody is about to be waited for. */
+  hurry?: () => void
+  /** Deliver what there is. Must not throw. */
   leaveNow (): void
   /** The event loop is empty: gives it something to do if somebody is still to be served, and says whether. */
   holdIdle?: () => boolean
@@ -83,6 +85,7 @@ function holdIdle ({ leavers }: Leaving): boolean {
 function leaveNow ({ leavers }: Leaving): void {
   // The last come first: a stream that was attached to another must not find that one's writer ended. And each once: what
   // did not get away in its time does not get a second one.
+  for (const leaver of leavers) leaver.hurry?.()
   for (const leaver of [...leavers].reverse()) {
     leavers.delete(leaver)
     leaver.leaveNow()

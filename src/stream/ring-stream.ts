@@ -164,7 +164,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#watcher.watch(() => {
       const isDone = this.#port.isFlushed(number) || (this.#writer.hasEnded && this.#port.used === 0)
       if (!isDone && !this.#writer.isOver && !hasStopped()) return false
-      process.nextTick(callback, isDone ? undefined : this.#writer.isOver ? hasExited() : leftInRing('flush', this.#port.linesLeft))
+      process.nextTick(callback, isDone ? undefined : this.#writer.isOver ? hasExited() : leftInRing('flush', this.#port.linesLeft, this.#writer.stalledBy))
       return true
     })
   }
@@ -183,11 +183,15 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /**
    * Delivers what there is, closes the sink and ends the writer: 'finish', then 'close'. Later lines are dropped and counted.
+   * As on any Writable a last line may come along: `end(line, callback)`.
    *
    * @param callback is called on 'close'; gets an error if not everything was delivered
    */
-  end (callback?: (error?: Error) => void): void {
-    if (typeof callback === 'function') {
+  end (...args: Array<string | Uint8Array | ((error?: Error) => void) | undefined>): void {
+    const [line] = args
+    if (typeof line === 'string' || line instanceof Uint8Array) this.write(line)
+    const callback = args.find((each) => typeof each === 'function')
+    if (callback !== undefined) {
       const tell = (): void => callback(this.#isFinished ? undefined : this.#error ?? hasExited())
       if (this.#isClosed) process.nextTick(tell); else this.once('close', tell)
     }
@@ -213,15 +217,14 @@ export class RingStream extends EventEmitter implements SupervisorHost {
       if (this.#writer.hasEnded) this.#finish()
       if (this.#writer.isClosed) this.#close()
       if (this.#isClosed) return true
-      // A writer of our own that failed says why: that comes as a message.
-      if (this.#writer.isOver && !this.#writer.hasEnded && this.#writer.worker === undefined) this.#close()
+      if (this.#writer.hasFailed && !this.#writer.hasEnded) this.#close()
       else if (!this.#writer.hasEnded && hasStopped()) this.#giveUp()
       return this.#isClosed
     })
   }
 
   #giveUp (): void {
-    this.#error = leftInRing('end', this.#port.linesLeft)
+    this.#error = leftInRing('end', this.#port.linesLeft, this.#writer.stalledBy)
     this.onWarning(this.#error)
     this.#writer.abandon()
     this.#close()

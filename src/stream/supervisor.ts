@@ -100,6 +100,9 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   /** Nobody will take another line, unless `restart` is called. */
   get isOver (): boolean { return this.#isFailed || this.#isClosed || this.writerState >= WriterState.Ended }
 
+  /** Writers failed for good, and the host has heard why. */
+  get hasFailed (): boolean { return this.#isFailed }
+
   /** The writer has taken everything and closed its sink. */
   get hasEnded (): boolean { return this.writerState === WriterState.Ended }
 

@@ -27,6 +27,10 @@ export interface WriterAccess extends Keeper {
   readonly hasEnded: boolean
   /** Nothing will come of the writer for this stream any more. */
   readonly isClosed: boolean
+  /** It will take no more lines, and nothing more will be said of why. */
+  readonly hasFailed: boolean
+  /** The error, by name, that the writer waits out or failed of. */
+  readonly stalledBy: string | undefined
   /** The writer waits for its sink. */
   readonly isStalled: boolean
   readonly state: WriterStateName

@@ -1,3 +1,4 @@
+import { nameOf } from '../errno'
 import { MOST_PINNED_CORES, WriterCount, WriterState, WriterWord } from '../ring/layout'
 
 /** The writer block as any thread sees it, and the words that any thread may bump. */
@@ -13,6 +14,12 @@ export class WriterBlock {
   protected get writerState (): WriterState { return Atomics.load(this.block, WriterWord.State) }
 
   get isStalled (): boolean { return Atomics.load(this.block, WriterWord.Stalled) !== 0 }
+
+  /** The error that the sink gives, by name, while the writer waits for it and when it has failed of it. */
+  get stalledBy (): string | undefined {
+    const errno = Atomics.load(this.block, WriterWord.Stalled)
+    return errno === 0 ? undefined : nameOf(-errno)
+  }
 
   /** The current writer waits for its sink, open or not yet. */
   get isWaitingForSink (): boolean {

@@ -7,9 +7,14 @@ export function hasExited (): Error {
   return codedError('ERR_PINO_PINNED_ENDED', 'the worker has exited')
 }
 
-/** @param what was waited for in vain */
-export function leftInRing (what: string, lines: number): Error {
-  return codedError('ERR_PINO_PINNED_TIMEOUT', `${what}: the sink does not take lines, ${lines} ${lines === 1 ? 'is' : 'are'} left in the ring`)
+/**
+ * @param what was waited for in vain
+ * @param lines at most so many: what the sink has of the last batch is not known
+ * @param cause the error that the sink gives, by name
+ */
+export function leftInRing (what: string, lines: number, cause: string | undefined): Error {
+  const why = cause === undefined ? '' : ` (${cause})`
+  return codedError('ERR_PINO_PINNED_TIMEOUT', `${what}: the sink does not take lines${why}, up to ${lines} ${lines === 1 ? 'is' : 'are'} left in the ring`)
 }
 
 /** @param sink where its lines go, in the user's words */

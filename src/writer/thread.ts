@@ -126,7 +126,8 @@ export class WriterThread {
   }
 
   /** The sink failed for good: nobody will take another line. */
-  fail (error: Error): void {
+  fail (error: Error & { errno?: unknown }): void {
+    if (typeof error.errno === 'number') this.setStalled(Math.abs(error.errno)) // for who can't hear the message
     // In this order: whoever hears of it may start a successor at once, and the state is the successor's then.
     this.#setState(WriterState.Failed)
     this.#tell('ERROR', error, { isFinal: true })

@@ -107,3 +107,16 @@ test('an error of the sink never crashes the application: it is a warning', asyn
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'alive\n' })
   expect(stderr).toMatch(/ENOENT/)
 })
+
+test.each([
+  ['cannot be opened', () => ({ destination: '/no/such/directory/app.log' }), 'ENOENT'],
+  ['throws as it is loaded', () => ({ target: scriptFile("throw new Error('on purpose')", 'target.js') }), 'on purpose'],
+  ['takes nothing', () => ({ destination: '/dev/full', exitTimeout: 100 }), 'ENOSPC']
+])('a sink that %s does not hold the process for as long as pino waits, and stderr says why', async (_, options, why) => {
+  const { code, stderr, ms } = await runScript(`
+    const logger = ${config(options())}
+    for (let line = 0; line < 10; line++) logger.info({ line })`)
+  expect(code).toBe(0)
+  expect(stderr).toContain(why)
+  expect(ms).toBeLessThan(10_000) // what pino gives a transport to end
+})

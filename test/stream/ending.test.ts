@@ -25,6 +25,14 @@ describe('end with a callback', () => {
     expect(await ended(stream)).toBeUndefined() // again: it has ended
   })
 
+  test('writes a line that comes along, as any Writable does', async () => {
+    const path = file()
+    const stream = transport({ destination: path })
+    stream.write('first\n')
+    await new Promise<void>((resolve) => stream.end('last\n', () => resolve()))
+    expect(readFileSync(path, 'utf8')).toBe('first\nlast\n')
+  })
+
   test('gives it the error when the sink failed, or the time ran out', async () => {
     const failed = transport({ destination: '/no/such/directory/app.log' })
     failed.on('error', () => {})

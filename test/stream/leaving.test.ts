@@ -52,6 +52,15 @@ test('with autoEnd: false the target is not ended when the process leaves, and h
   expect(code).toBe(0)
 })
 
+test('several streams whose sinks take nothing are waited for together', async () => {
+  const { code, stderr, ms } = await runScript(`
+    const { transport } = require('pino-pinned')
+    for (let n = 0; n < 5; n++) transport({ destination: '/dev/full', exitTimeout: 4000 }).write('a line\\n')`)
+  expect(code).toBe(0)
+  expect(stderr.match(/up to 1 lines were left/g)).toHaveLength(5)
+  expect(ms).toBeLessThan(2 * 4000)
+})
+
 test('the writer does not keep an idle process alive, from the first moment', async () => {
   const { code, signal } = await runScript(`require('pino-pinned').transport({ destination: ${JSON.stringify(join(temporaryDirectory(), 'app.log'))} })`)
   expect({ code, signal }).toEqual({ code: 0, signal: null })
