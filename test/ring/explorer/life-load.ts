@@ -78,7 +78,8 @@ function stubsOf (thread: Thread, around: Surroundings): Record<string, Record<s
     'node:worker_threads': {
       BroadcastChannel, receiveMessageOnPort, threadId: 1, parentPort: { postMessage () {} }, get workerData () { return around.workerData() }
     },
-    'node:timers': { setTimeout: (action: () => void) => around.later(action) },
+    // The look after the owner's thread, once a second, is not explored: that the owner goes is no step of any plan.
+    'node:timers': { setTimeout: (action: () => void) => around.later(action), clearInterval () {} },
     'node:fs': { existsSync: () => true },
     'affinity/addon': { addon: {}, threadCpuMs: () => 0 },
     'stream/producer-thread': { producerThread: () => ({ shared: around.threadBlock, drop () {} }), threadName: () => 'explored' },
