@@ -53,7 +53,8 @@ export const enum RingWord {
   Adopted = 103,
   /**
    * 1 when the writer has ended: what is published behind `Released` goes nowhere, and counts as dropped. Written by the
-   * writer; by the producer if the writer went with its owner's thread, both known gone. Between lie its `RingCount`s.
+   * writer; once that has ended without having taken the ring in, or has gone with its owner's thread, by who finds it so.
+   * Between lie its `RingCount`s.
    */
   Closed = 136
 }

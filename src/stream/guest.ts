@@ -6,6 +6,7 @@ import { hasFreeSeat, takeSeat } from '../ring/seats'
 import type { Announcement } from '../writer-data'
 import { announce, isGivenBack, isTakenIn } from './announce'
 import { addTotals, noTotals, type Totals } from './counts'
+import { closeIfMissed } from './left-behind'
 import { type ProducerThread, producerThread, threadName } from './producer-thread'
 import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
 import { WriterBlock } from './writer-block'
@@ -120,6 +121,7 @@ export class Guest extends WriterBlock implements WriterAccess {
 
   /** A writer ends with the thread that made it, and if that was terminated, without a last word. */
   #settle (): void {
+    closeIfMissed(this.ring, this.block)
     if (this.#isOwnerGone && Atomics.load(this.block, WriterWord.Gone) === Atomics.load(this.block, WriterWord.Generation)) {
       Atomics.store(this.ring.words, RingWord.Closed, 1)
     }

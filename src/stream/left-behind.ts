@@ -1,11 +1,17 @@
 import { levelOfText, slotOfLevel } from '../levels'
-import { DATA_START, Flag, HEADER_BYTES, Kind, LEVEL_SLOTS, recordBytes, type Ring, RingWord } from '../ring/layout'
+import { DATA_START, Flag, HEADER_BYTES, Kind, LEVEL_SLOTS, recordBytes, type Ring, RingWord, WriterState, WriterWord } from '../ring/layout'
 
 /** Enough of a line to find its level in. */
 const LEVEL_BYTES = 24
 
 /** Whether the writer has ended with this ring attached: what is published behind the released position goes nowhere. */
 export function isClosed ({ words }: Ring): boolean { return Atomics.load(words, RingWord.Closed) === 1 }
+
+/** A writer that ends closes the rings that it has taken in. One that it never heard of nobody else will close. */
+export function closeIfMissed ({ words }: Ring, block: Int32Array): void {
+  // In this order: a ring that is taken in is so before the writer ends.
+  if (Atomics.load(block, WriterWord.State) === WriterState.Ended && Atomics.load(words, RingWord.Adopted) === 0) Atomics.store(words, RingWord.Closed, 1)
+}
 
 /**
  * What a producer published that no writer will take any more, counted as drops are: lines by level slot, and their bytes.

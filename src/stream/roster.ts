@@ -4,7 +4,7 @@ import { letGo, openRing, RingWord, type Ring, ThreadCount, ThreadWord } from '.
 import type { Announcement } from '../writer-data'
 import { announce, isGivenBack, isTakenIn } from './announce'
 import { addTotals, dropsOf, highWaterOf, noTotals, totalsOf, type Totals } from './counts'
-import { isClosed } from './left-behind'
+import { closeIfMissed, isClosed } from './left-behind'
 import type { ProducerStats } from './writer-access'
 
 /** A ring that the writer has not taken in is announced again so often. */
@@ -59,6 +59,7 @@ export class Roster {
   /** No ring will be attached any more. */
   close (): void {
     this.look()
+    for (const { opened } of this.#rings.values()) closeIfMissed(opened, this.#block)
     this.#channel?.close()
     this.#channel = undefined
     clearTimeout(this.#timer)

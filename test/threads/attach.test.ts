@@ -176,6 +176,29 @@ describe('a stream attached from another thread', () => {
     expect(logged.get('main')).toEqual(numbers(0, 10))
   })
 
+  test('can be made while the owner ends: what of it is not in the sink is counted as dropped', async () => {
+    const { printed, logged } = await runThreads(`
+      (async () => {
+        let accepted = 0
+        let dropped = 0
+        for (let round = 0; round < 40; round++) {
+          const stream = transport({ destination: file, capacity: '64kb' })
+          const handle = stream.handle()
+          await once(stream, 'ready')
+          const ended = finished(stream)
+          const late = attach(handle)
+          logLines(late, 'late', round * 5, round * 5 + 5)
+          await ended
+          const stats = late.stats()
+          accepted += stats.linesAccepted
+          dropped += stats.linesDropped
+          late.end()
+        }
+        print({ accepted, sum: accepted + dropped })
+      })()`)
+    expect(printed).toEqual([{ accepted: logged.get('late')?.length ?? 0, sum: 200 }])
+  })
+
   test('can be made for a writer that has ended: it drops and counts', async () => {
     const { printed } = await runThreads(`
       const stream = transport({ destination: file })
