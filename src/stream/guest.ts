@@ -122,9 +122,9 @@ export class Guest extends WriterBlock implements WriterAccess {
   /** A writer ends with the thread that made it, and if that was terminated, without a last word. */
   #settle (): void {
     closeIfMissed(this.ring, this.block)
-    if (this.#isOwnerGone && Atomics.load(this.block, WriterWord.Gone) === Atomics.load(this.block, WriterWord.Generation)) {
-      Atomics.store(this.ring.words, RingWord.Closed, 1)
-    }
+    // A thread's workers are gone before its environment is torn down: this writer too, also if it had hardly started and
+    // could not say so itself.
+    if (this.#isOwnerGone) Atomics.store(this.ring.words, RingWord.Closed, 1)
   }
 
   /** What was dropped after the end; the others are the owner's to know. */

@@ -176,6 +176,28 @@ describe('a stream attached from another thread', () => {
     expect(logged.get('main')).toEqual(numbers(0, 10))
   })
 
+  test('counts as dropped what it was given while the writer came up, when the owner\'s thread was terminated before it was', async () => {
+    const { printed } = await runThreads(`
+      if (isMainThread) {
+        require('node:fs').writeFileSync(file, '')
+        const owner = new Worker(__filename, { workerData: '/dev/null' })
+        owner.once('message', async (handle) => {
+          const stream = attach(handle)
+          logLines(stream, 'main', 0, 10)
+          // The writer's thread needs some ten milliseconds until its first word; this comes sooner.
+          await owner.terminate()
+          logLines(stream, 'main', 10, 30)
+          const { linesAccepted, linesWritten, linesDropped } = stream.stats()
+          print({ sum: linesAccepted + linesDropped, lost: linesAccepted - linesWritten })
+        })
+      } else {
+        const stream = transport({ destination: workerData })
+        stream.ref()
+        parentPort.postMessage(stream.handle())
+      }`)
+    expect(printed).toEqual([{ sum: 30, lost: 0 }])
+  })
+
   test('can be made while the owner ends: what of it is not in the sink is counted as dropped', async () => {
     const { printed, logged } = await runThreads(`
       (async () => {
