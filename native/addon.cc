@@ -317,6 +317,7 @@ constexpr Function kFunctions[] = {
     {"claim", Claim},
     {"release", Release},
     {"createPublisher", CreatePublisher},
+    {"measureLine", MeasureLine},
 #ifndef _WIN32
     {"writeFd", WriteFd},
 #endif

@@ -74,6 +74,12 @@ export interface Addon {
   createPublisher (words: Int32Array, layout: object): (text: string) => boolean
 
   /**
+   * What a dropped line counts as: its UTF-8 bytes times 128, plus its level if it shows one of pino's own where pino puts
+   * it. 0 if the line is too long (over 4096 units) to be measured so.
+   */
+  measureLine (text: string): number
+
+  /**
    * Writes `bytes[from, to)` to `fd` and returns the number of bytes taken, also if an error came after some, else a
    * negated errno. After each system call, before anything else, the bytes are added atomically to
    * `words[takenIndex]`. Never waits for a reader. Absent on Windows.

@@ -202,9 +202,10 @@ export class Producer {
     const untold = this.#untold
     counts[RingCount.LinesDropped + slot]! += 1
     counts[RingCount.BytesDropped]! += size
-    if (!this.#hasUntold) untold[SINCE_AT] = Date.now()
     untold[slot]! += 1
     untold[BYTES_AT]! += size
+    if (this.#hasUntold) return // and the quick way is closed already
+    untold[SINCE_AT] = Date.now()
     this.#hasUntold = true
     this.#settle()
   }
@@ -238,7 +239,10 @@ export class Producer {
   /** Reads the writer's position afresh and decides which way the next write goes. */
   #refresh (): void {
     // Pairs with the store in Consumer.release: the writer has read the bytes before it gives their space back.
-    this.#released = Atomics.load(this.#words, RingWord.Released)
+    const released = Atomics.load(this.#words, RingWord.Released)
+    // Once the quick way is closed nothing but space given back can open it.
+    if (released === this.#released && !this.#isCalm) return
+    this.#released = released
     this.#settle()
   }
 

@@ -129,12 +129,12 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     // however fast the writer is.
     const isMuch = this.#producer.used + recordBytes(text.length * 3) > this.#port.ring.capacity / 2
     const isAccepted = this.#port.writeCarefully(text, this.lastLevel)
-    if (!isAccepted && !this.#isEnding && this.#writer.isOver && !this.#port.isLeaving) this.#refusals.refused()
+    const isOver = this.#writer.isOver
+    if (!isAccepted && !this.#isEnding && isOver && !this.#port.isLeaving) this.#refusals.refused()
     this.#wantMetadata(this.#port.asksForLevels && !this.#producer.isCalm)
     const hasRoom = isAccepted && this.#producer.used <= this.#drainAt
-    // Once somebody was told to wait 'drain' is owed to him, whatever a later line finds; but not where none will be taken
-    // any more.
-    if ((isMuch || !hasRoom) && !this.#isEnding && !this.#writer.isOver) this.#needsDrain = true
+    // Once somebody was told to wait 'drain' is owed to him, whatever a later line finds; not where none will be taken.
+    if ((isMuch || !hasRoom) && !this.#isEnding && !isOver) this.#needsDrain = true
     if (this.#needsDrain || this.#producer.hasUntold) this.#tickSoon()
     return hasRoom
   }

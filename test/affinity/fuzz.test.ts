@@ -26,7 +26,7 @@ test('an error where the stack has no room for one is the stack\'s own, and the 
   const printed = runNode(`
     const calls = [
       () => addon.pinThread([-1]), () => addon.pinThread(5), () => addon.setThreadName(5), () => addon.setThreadPriority(99), () => addon.threadAffinity(),
-      () => addon.storeAtThreadExit(5, 0, 0), () => addon.createPublisher(5, {}), () => addon.writeFd && addon.writeFd(-1)
+      () => addon.storeAtThreadExit(5, 0, 0), () => addon.createPublisher(5, {}), () => addon.measureLine(5), () => addon.writeFd && addon.writeFd(-1)
     ]
     // Up again a frame at a time, so that each call is tried with every little room there is.
     const deep = (call) => { try { deep(call) } catch {} try { call() } catch {} }
