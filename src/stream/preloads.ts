@@ -16,9 +16,10 @@ const WORDS = /(?:[^\s"]|"(?:\\.|[^"\\])*")+/g
 
 /** For a thread that runs our own code only: it loads nothing else. */
 export function withoutPreloads (): ThreadOptions {
-  const { NODE_OPTIONS: nodeOptions, ...env } = process.env
+  if (process.env.NODE_OPTIONS === undefined) return { execArgv: [] }
   // Given no flags of its own, a thread reads NODE_OPTIONS again. All else stays: it may say whether to load the addon.
-  return nodeOptions === undefined ? { execArgv: [] } : { execArgv: [], env }
+  const { NODE_OPTIONS: _, ...env } = process.env
+  return { execArgv: [], env }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { setTimeout } from 'node:timers'
-import { BroadcastChannel, Worker, type WorkerOptions } from 'node:worker_threads'
+import { BroadcastChannel, SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
 import { codedError, show } from '../errors'
 import { nameOfSink } from '../option-sink'
@@ -259,7 +259,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       cores: this.#cores,
       isCareful: this.#deaths >= DEATHS_BEFORE_CARE
     }
-    if (sink.kind === 'fd') return { name, ...withoutPreloads(), workerData: data }
+    if (sink.kind === 'fd') return { name, env: SHARE_ENV, ...withoutPreloads(), workerData: data } // to copy it takes time
     return { name, trackUnmanagedFds: false, ...withPreloads(worker), ...worker, workerData: { ...data, workerData: { $context: CONTEXT, ...sink.options } } }
   }
 
