@@ -11,6 +11,7 @@ import { readFileSync } from 'node:fs'
 import Module from 'node:module'
 import { dirname, join } from 'node:path'
 import { isMainThread, workerData } from 'node:worker_threads'
+import { coverEvalWorkers, tidyFlags } from './eval-workers'
 import { ENVIRONMENT_VARIABLE, readEnvironment } from './options'
 import { isWriterData } from './writer-data'
 
@@ -22,6 +23,7 @@ interface Resolver { _resolveFilename: ResolveFilename }
 const REGISTERED = Symbol.for('pino-pinned.register')
 const STAND_IN = join(__dirname, 'thread-stream.js')
 
+tidyFlags()
 if (!isTransportWorker()) {
   readEnvironment(process.env[ENVIRONMENT_VARIABLE])
   register(Module as unknown as Resolver & { [REGISTERED]?: true })
@@ -42,6 +44,7 @@ function register (resolver: Resolver & { [REGISTERED]?: true }): void {
     if (request === 'thread-stream' && isPino(parent?.filename)) return STAND_IN
     return Reflect.apply(resolveFilename, this, [request, parent, ...rest])
   }
+  coverEvalWorkers()
 }
 
 /** Whether a file belongs to a package of the name pino. */

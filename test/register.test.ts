@@ -132,6 +132,122 @@ describe('pino-pinned/register', () => {
     expect(messages(application.read('out.log'))).toEqual(['from cjs'])
   })
 
+  describe('--import, which Node does not run in workers whose code is text,', () => {
+    /** Says what a transport is, and with which flags; `log` is the name of a file. */
+    const logs = (log: string): string => `
+      const stream = require('pino').transport({ target: 'pino/file', options: { destination: '${log}' } })
+      require('pino')(stream).info('from ' + __filename)
+      console.log(typeof stream.stats, process.execArgv.join(' '))`
+    /** Starts workers one after the other: [what, options], of which the code stands in \`code\`. */
+    const startsWorkers = (workers: string, prelude = "const { Worker } = require('node:worker_threads')"): string => `
+      ${prelude}
+      const code = ${JSON.stringify(logs('out.log'))}
+      const start = (...args) => new Promise((resolve) => new Worker(...args).once('error', (error) => console.log(error)).once('exit', resolve))
+      ;(async () => { for (const args of ${workers}) await start(...args) })()`
+    const inText = 'from [worker eval]'
+
+    test.each([
+      ['the command line', ['--import', 'pino-pinned/register'], '', '--import pino-pinned/register'],
+      ['the command line, beside flags that a worker can\'t be given', ['--expose-gc', '--trace-event-categories', 'node.perf', '--no-warnings', '--max-old-space-size=512', '--import=pino-pinned/register'], '', '--no-warnings --import=pino-pinned/register'],
+      ['NODE_OPTIONS', [], '--max-old-space-size=512 --import "pino-pinned/register"', '']
+    ])('reaches them from %s', async (_, flags, nodeOptions, flagsThere) => {
+      const application = new Application(PACKAGES)
+      application.write('app.cjs', startsWorkers(`[
+        [code, { eval: true }],
+        ["'use strict'\\n" + code, { eval: true, env: require('node:worker_threads').SHARE_ENV, execArgv: undefined }]
+      ]`))
+      const { stdout, stderr } = await application.run([...flags, 'app.cjs'], { NODE_OPTIONS: nodeOptions })
+      expect({ stdout, stderr }).toEqual({ stdout: `function ${flagsThere}\n`.repeat(2), stderr: '' })
+      expect(messages(application.read('out.log'))).toEqual([inText, inText])
+    })
+
+    test('reaches those of an ES module, those that they start, and those that import from a data: URL', async () => {
+      const application = new Application(PACKAGES)
+      application.write('logs.cjs', logs('out.log'))
+      application.write('app.mjs', startsWorkers(`[
+        [code, { eval: true }],
+        ["new (require('node:worker_threads').Worker)(" + JSON.stringify(code) + ", { eval: true })", { eval: true }],
+        ["new (require('node:worker_threads').Worker)('./logs.cjs')", { eval: true }],
+        [new URL('data:text/javascript,import ' + JSON.stringify(new URL('logs.cjs', import.meta.url).href))]
+      ]`, "import { Worker } from 'node:worker_threads'"))
+      const { stdout, stderr } = await application.run(['--import', 'pino-pinned/register', 'app.mjs'])
+      expect({ stdout, stderr }).toEqual({ stdout: 'function --import pino-pinned/register\n'.repeat(4), stderr: '' })
+      expect(messages(application.read('out.log')).filter((message) => message === inText)).toHaveLength(2)
+    })
+
+    test('reaches them by a file that loads it', async () => {
+      const application = new Application(PACKAGES)
+      application.write('instrument.mjs', "import 'pino-pinned/register'")
+      application.write('app.cjs', startsWorkers('[[code, { eval: true }], [code, { eval: true, execArgv: process.execArgv }]]'))
+      const { stdout, stderr } = await application.run(['--import', './instrument.mjs', 'app.cjs'])
+      expect({ stdout, stderr }).toEqual({ stdout: 'function --import ./instrument.mjs\n'.repeat(2), stderr: '' })
+    })
+
+    test('reaches one with flags or an environment of its own if they name it, as it would a file', async () => {
+      const application = new Application(PACKAGES)
+      application.write('app.cjs', startsWorkers(`[
+        { execArgv: [...process.execArgv, '--no-warnings'] },
+        { execArgv: ['--import=' + require('node:url').pathToFileURL(require.resolve('pino-pinned/register'))] },
+        { execArgv: [], env: { ...process.env, NODE_OPTIONS: '--no-warnings --import "pino-pinned/register"' } },
+        { env: { OTHER: 'word' } },
+        { execArgv: [] },
+        { execArgv: ['--import', 'node:fs'], env: { NODE_OPTIONS: '--no-warnings' } }
+      ].map((options) => [code, { eval: true, ...options }])`))
+      const { stdout } = await application.run(['--import', 'pino-pinned/register', 'app.cjs'])
+      expect(stdout.trimEnd().split('\n').map((line) => line.split(' ', 1)[0])).toEqual(['function', 'function', 'function', 'function', 'undefined', 'undefined'])
+    })
+
+    test('leaves Worker what it was', async () => {
+      const application = new Application(PACKAGES)
+      const tells = `
+        class Own extends Worker { constructor (code) { super(code, { eval: true }) } }
+        const own = new Own(code)
+        const worker = new Worker('', { eval: true })
+        console.log(own instanceof Own, own instanceof Worker, worker instanceof Worker, own.constructor === Own, worker.constructor === Worker)
+        console.log(Worker.name, Worker.length, Object.getPrototypeOf(Worker).name, Object.getOwnPropertyNames(Worker.prototype).join(), JSON.stringify(Object.getOwnPropertyDescriptor(Worker.prototype, 'constructor')))
+        console.log([require('worker_threads'), process.getBuiltinModule?.('worker_threads') ?? require('node:worker_threads')].every((each) => each.Worker === Worker), require('node:util').types.isProxy(Worker))
+        own.once('exit', (exitCode) => console.log(exitCode))`
+      application.write('app.mjs', startsWorkers('[]', `
+        import { Worker } from 'node:worker_threads'
+        import { createRequire } from 'node:module'
+        const require = createRequire(import.meta.url)`) + tells)
+      const plain = await application.run(['app.mjs'])
+      const covered = await application.run(['--import', 'pino-pinned/register', 'app.mjs'])
+      const [proxy, ...lines] = ['true true\n', 'undefined \n', '0\n']
+      expect(plain.stdout.endsWith(`true false\n${lines.join('')}`)).toBe(true)
+      expect(covered.stdout).toBe(plain.stdout.replace('true false\n', proxy!).replace('undefined ', 'function --import pino-pinned/register'))
+      expect((await application.run(['--require', 'pino-pinned/register', 'app.mjs'])).stdout)
+        .toBe(plain.stdout.replace('undefined ', 'function --require pino-pinned/register'))
+    })
+
+    test('leaves its errors what they were', async () => {
+      const application = new Application(PACKAGES)
+      application.write('app.cjs', `
+        const { Worker } = require('node:worker_threads')
+        const tell = (error) => console.log(error.name, error.code, error.message, error.stack.split('\\n').filter((line) => !line.includes('/')).slice(1, 3).join('|'))
+        const given = (options) => [["throw new Error('of the code')", { eval: true, ...options }]]
+        const all = [
+          ...given({}), ['a syntax error', { eval: true }], ["'use strict'; x = 3", { eval: true }], ['not/a/path', { eval: false }],
+          [3, { eval: true }], [undefined], ['', null], ['', { eval: true, workerData: () => {} }],
+          ...[{ execArgv: 3 }, { execArgv: ['--bogus'] }, { execArgv: ['--import', 'pino-pinned/register', '--bogus'] }, { env: 3 }, { name: 7 }, { argv: 7 }].flatMap(given),
+          ...given({ env: { NODE_OPTIONS: '--import pino-pinned/register --bogus' } })
+        ]
+        ;(async () => {
+          for (const args of all) {
+            try {
+              await new Promise((resolve) => new Worker(...args).once('error', tell).once('exit', (code) => resolve(console.log(code))))
+            } catch (error) {
+              tell(error)
+            }
+          }
+        })()`)
+      const [plain, covered] = await Promise.all([[], ['--import', 'pino-pinned/register']].map((flags) => application.run(['--expose-gc', ...flags, 'app.cjs'])))
+      expect(plain!.stdout).toContain('of the code')
+      expect(plain!.stdout.match(/ERR_WORKER_INVALID_EXEC_ARGV/g)).toHaveLength(3)
+      expect(covered).toMatchObject({ code: 0, stdout: plain!.stdout, stderr: plain!.stderr })
+    })
+  })
+
   test('starts nothing, and changes nothing, in the writer: a target that uses pino there gets pino\'s own transports', async () => {
     const application = new Application(PACKAGES)
     application.write('target.cjs', `

@@ -5,14 +5,15 @@ import { createRequire } from 'node:module'
 import { isAbsolute } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { type WorkerOptions, workerData } from 'node:worker_threads'
+import { unquoted, wordsOf } from '../node-options'
 import { getCallers } from '../resolve-target'
 import { isWriterData } from '../writer-data'
 
 type ThreadOptions = Pick<WorkerOptions, 'execArgv' | 'env'>
 
 const PRELOAD_FLAGS = ['--require', '-r', '--import']
-/** NODE_OPTIONS in words, as Node divides it: at blanks that do not stand in double quotes. */
-const WORDS = /(?:[^\s"]|"(?:\\.|[^"\\])*")+/g
+/** What code that was given as text calls itself in a call stack: `node --eval`, and workers with `eval: true`. */
+const TEXT = /^(file:.*\/)?\[(worker )?eval\d*\]$/
 
 /** For a thread that runs our own code only: it loads nothing else. */
 export function withoutPreloads (): ThreadOptions {
@@ -54,8 +55,10 @@ function isMainRunning (): boolean {
 }
 
 function isCalledByMain (): boolean {
+  const callers = getCallers()
+  if (callers.some((name) => TEXT.test(name))) return true // no preload is text
   try {
-    return getCallers().includes(pathToFileURL(realpathSync(process.argv[1]!)).href)
+    return callers.includes(pathToFileURL(realpathSync(process.argv[1]!)).href)
   } catch {
     return false // there is no main file
   }
@@ -66,7 +69,7 @@ function isPreloadFlag (word: string): boolean {
 }
 
 function withoutMissing (nodeOptions: string): string {
-  const words = nodeOptions.match(WORDS) ?? []
+  const words = wordsOf(nodeOptions)
   const kept: string[] = []
   let isChanged = false
   for (let at = 0; at < words.length; at++) {
@@ -85,7 +88,7 @@ function withoutMissing (nodeOptions: string): string {
 
 /** Of a file named by its whole path; what a package's name means is for Node to say. */
 function isMissing (word: string): boolean {
-  const name = word.replaceAll('"', '')
+  const name = unquoted(word)
   try {
     const path = name.startsWith('file:') ? fileURLToPath(name) : name
     if (isAbsolute(path)) createRequire(__filename).resolve(path)

@@ -106,6 +106,18 @@ describe('a target', () => {
     expect(readFileSync(log, 'utf8')).toBe('from the loader a line\n'.repeat(2))
   })
 
+  test('runs it too where the application is text that was given to a worker, or to node', async () => {
+    const { directory, run } = install({ 'preload.js': TELL })
+    const text = `require('pino-pinned').transport({ target: ${JSON.stringify(join(directory, 'target.js'))}, options: { path: 'app.log' } }).once('ready', () => {})`
+    writeFileSync(join(directory, 'app.js'), `new (require('node:worker_threads').Worker)(${JSON.stringify(text)}, { eval: true })`)
+    expect(await run(['--require', './preload.js', 'app.js'])).toMatchObject({ code: 0, stderr: 'main worker worker ' })
+    for (const type of ['commonjs', 'module']) {
+      const prelude = type === 'module' ? "import { createRequire } from 'node:module'; const require = createRequire(process.cwd() + '/');" : ''
+      const { code, stderr } = await run(['--require', './preload.js', `--input-type=${type}`, '--eval', prelude + text])
+      expect({ type, code, stderr }).toEqual({ type, code: 0, stderr: 'main worker ' })
+    }
+  })
+
   const lost = (directory: string): Array<[string, string]> => {
     const file = join(directory, 'not here.js')
     return [
