@@ -5,7 +5,7 @@ import { createReadStream, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { SUBJECTS } from './subjects.mjs'
+import { isForContext, SUBJECTS } from './subjects.mjs'
 
 const CHILD = fileURLToPath(new URL('child.mjs', import.meta.url))
 const canStop = process.platform !== 'win32'
@@ -96,12 +96,24 @@ export async function muster (names, measure, context, options = {}) {
   return members
 }
 
-/** `rounds` times: each member in turn, in an order that changes, alone. `work(member, round)` gives what is kept. */
+/** How many rounds a subject takes part in: those for context in fewer, where rounds are long. */
+export const roundsOf = (all, forContext) => ({ name }) => isForContext(name) ? Math.min(all, forContext) : all
+
+/** How many steps these are to whoever waits. */
+export const stepsOf = (members, rounds) => members.reduce((sum, member) => sum + rounds(member), 0)
+
+/**
+ * Each member in turn, in an order that changes, alone, in as many of the first rounds as `rounds(member)` says.
+ *
+ * @returns what `work(member, round)` gave, by the member's name
+ */
 export async function interleave (members, rounds, context, work) {
   const kept = new Map(members.map(({ name }) => [name, []]))
-  for (let round = 0; round < rounds; round++) {
+  const most = Math.max(...members.map(rounds))
+  for (let round = 0; round < most; round++) {
     for (let i = 0; i < members.length; i++) {
       const member = members[(i + round) % members.length]
+      if (round >= rounds(member)) continue
       member.go()
       kept.get(member.name).push(await work(member, round))
       member.stop()

@@ -27,7 +27,7 @@ const file = process.argv[2] ?? newest()
 if (file === undefined) throw new Error('no results: run npm run bench first')
 const { machine, measures } = JSON.parse(readFileSync(file, 'utf8'))
 const picture = file.replace(/\.json$/, '.svg')
-writeFileSync(picture, barPicture(measures.flatMap((measure) => measure.bars ?? [])))
+writeFileSync(picture, barPicture(measures.flatMap((measure) => measure.bars ?? []).filter(({ isDetail }) => isDetail !== true)))
 const measured = `Measured by \`npm run bench\` on ${machine.cpu}, ${machine.system}, Node ${machine.node}, ${machine.date.slice(0, 10)}` +
   `${machine.mode === 'quick' ? ' (a quick run)' : ''}: medians of interleaved rounds, quartiles in brackets.`
 
@@ -48,7 +48,7 @@ function comparison () {
     columns: Object.fromEntries(COMPARED.map(({ title }, i) => [i, title])),
     rows: names.map((name) => {
       const found = sources.map((rows) => rows.find((row) => row.name === name))
-      const dropped = Math.max(...found.map((row) => row?.dropped?.median ?? row?.dropped ?? 0))
+      const dropped = Math.max(...found.map((row) => row?.dropped ?? row?.droppedLines?.median ?? 0))
       return { name, dropped, ...COMPARED.map(({ column }, i) => found[i]?.[column]) }
     })
   }

@@ -26,7 +26,7 @@ export function summary (values) {
 export function ratio (numerators, denominators) {
   if (quantile(denominators, 0.25) <= 0) return { isMeaningless: true, why: 'what it is compared with is lost in the noise' }
   const result = summary(numerators.map((value, i) => value / denominators[i]).filter(Number.isFinite))
-  if (result.rounds < FEWEST_ROUNDS) return { ...result, isMeaningless: true, why: `only ${result.rounds} rounds` }
+  if (result.rounds < FEWEST_ROUNDS) return { ...result, isMeaningless: true, why: `only ${result.rounds} ${result.rounds === 1 ? 'round' : 'rounds'}` }
   const spread = (result.q3 - result.q1) / Math.abs(result.median)
   if (!(spread <= WIDEST_SPREAD)) return { ...result, isMeaningless: true, why: `spread ${(spread * 100).toFixed(0)} %` }
   return result

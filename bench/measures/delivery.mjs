@@ -1,12 +1,16 @@
 // From the call until the line can be read in the file: this process reads, the other one logs.
 import { closeSync, openSync, readSync } from 'node:fs'
 import { nowNs, sleep, spinUntil, turn } from '../clock.mjs'
-import { Member } from '../fleet.mjs'
+import { Member, roundsOf } from '../fleet.mjs'
 import { quantile } from '../statistics.mjs'
-import { available } from '../subjects.mjs'
+import { available, EVERYONE, isForContext } from '../subjects.mjs'
 
-const NAMES = ['pinned', 'js', 'spin', 'park', 'target', 'dropIn', 'transport', 'destinationSync']
+export const subjects = EVERYONE.filter((name) => name !== 'noop')
+/** What is measured is how they wait: also in a quick run. */
+const WAITS = ['spin', 'park']
 const IDLE_MS = 250
+/** A line that is not in the file this long after the last one came is being held back: for more lines, or for a timer. */
+const HELD_BACK_MS = 1000
 
 export const title = 'Delivery latency'
 
@@ -36,31 +40,44 @@ export const actions = {
     const sent = [nowNs()]
     subject.log()
     return sent
-  }
+  },
+  async flush (subject) { await new Promise((resolve) => subject.flush(resolve)) }
 }
 
 export async function run (context) {
-  const names = available(NAMES)
+  const names = available(subjects).filter((name) => !context.isQuick || WAITS.includes(name) || !isForContext(name))
   const lines = context.isQuick ? 200 : 1500
-  const idles = context.isQuick ? 6 : 20
+  const idles = roundsOf(context.isQuick ? 6 : 20, 8)
   context.expect(names.length)
   const rows = []
   for (const name of names) {
     const member = new Member(name, 'delivery')
     await member.ready
     await member.ask('steady', { lines: 50 })
-    await sleep(100)
+    await member.ask('flush')
     const reader = new Arrivals(member.file)
-    const steady = await reader.latencies(member.ask('steady', { lines }), lines)
-    const fast = await reader.latencies(member.ask('fast', { lines: lines * 5 }), lines * 5)
+    const latencies = async (action, lines) => {
+      const found = await reader.latencies(member.ask(action, { lines }), lines)
+      if (found.length === lines) return found
+      // What is held back must not be taken for the lines that come next.
+      await member.ask('flush')
+      reader.skip()
+      return found
+    }
+    const steady = await latencies('steady', lines)
+    const fast = await latencies('fast', lines * 5)
     const idle = []
-    for (let i = 0; i < idles; i++) {
+    let isHeldBack = false
+    for (let i = 0; i < idles({ name }) && !isHeldBack; i++) {
       await sleep(IDLE_MS)
-      idle.push(...await reader.latencies(member.ask('one'), 1))
+      const found = await latencies('one', 1)
+      isHeldBack = found.length === 0
+      idle.push(...found)
     }
     reader.close()
     await member.end()
-    rows.push({ name, steady: quantile(steady, 0.5), steady99: quantile(steady, 0.99), fast: quantile(fast, 0.5), fast99: quantile(fast, 0.99), idle: quantile(idle, 0.5), idleMax: Math.max(...idle) })
+    const afterQuiet = isHeldBack ? { idle: `held back > ${HELD_BACK_MS} ms`, idleMax: null } : { idle: quantile(idle, 0.5), idleMax: Math.max(...idle) }
+    rows.push({ name, steady: quantile(steady, 0.5), steady99: quantile(steady, 0.99), fast: quantile(fast, 0.5), fast99: quantile(fast, 0.99), ...afterQuiet })
     context.tick()
   }
   const of = (name) => rows.find((row) => row.name === name)
@@ -86,8 +103,11 @@ class Arrivals {
 
   constructor (file) {
     this.#fd = openSync(file)
-    this.#read(() => {})
+    this.skip()
   }
+
+  /** What is in the file by now was no arrival. */
+  skip () { this.#read(() => {}) }
 
   #read (found) {
     for (let size; (size = readSync(this.#fd, this.#bytes, 0, this.#bytes.length, this.#at)) > 0; this.#at += size) {
@@ -96,12 +116,16 @@ class Arrivals {
     }
   }
 
-  /** @returns µs for each of `count` lines */
+  /** @returns µs for each of `count` lines; for fewer, if the last ones were held back */
   async latencies (sending, count) {
     const arrived = []
-    const deadline = performance.now() + 20_000
-    while (arrived.length < count && performance.now() < deadline) {
+    let giveUpAt = Infinity
+    const wait = () => { giveUpAt = performance.now() + HELD_BACK_MS }
+    sending.then(wait, () => {})
+    while (arrived.length < count && performance.now() < giveUpAt) {
+      const before = arrived.length
       this.#read((now) => arrived.push(now))
+      if (arrived.length > before && giveUpAt < Infinity) wait()
       await turn()
     }
     const sent = await sending

@@ -1,10 +1,17 @@
-// What a process costs that logs nothing: the writer's thread, and all of it.
+// What a process costs that logs nothing: the writer's thread, where there is one of ours, and all of it.
 import { readdirSync, readFileSync } from 'node:fs'
 import { sleep } from '../clock.mjs'
 import { Member } from '../fleet.mjs'
 import { available } from '../subjects.mjs'
 
-const NAMES = ['noop', 'pinned', 'js', 'park', 'target', 'dropIn', 'transport']
+/** Who is looked at together: a group takes seconds, and one that never sleeps must not take the core of others. */
+const GROUPS = [
+  ['noop', 'pinned', 'js', 'park', 'register', 'dropIn', 'target', 'transport'],
+  ['destinationSync', 'destinationAsync', 'winston', 'bunyan', 'logtape', 'spdlog'],
+  ['spin']
+]
+
+export const subjects = GROUPS.flat()
 
 export const title = 'Idle'
 
@@ -23,9 +30,23 @@ function threads (pid) {
 
 export async function run (context) {
   if (process.platform !== 'linux') return { sections: [] }
-  const names = available(NAMES)
+  const groups = (context.isQuick ? GROUPS.slice(0, 1) : GROUPS).map((names) => available(names))
   const ms = context.isQuick ? 3000 : 10_000
-  context.expect(names.length)
+  context.expect(groups.flat().length)
+  const rows = []
+  for (const names of groups) rows.push(...await lookAt(names, ms, context))
+  const of = (name) => rows.find((row) => row.name === name)
+  return {
+    sections: [{ title: `${ms / 1000} s without a line, % of a core`, columns: { writer: 'writer thread', process: 'whole process' }, rows }],
+    targets: [
+      { what: 'idle CPU of the writer, % (poll, file)', value: of('pinned').writer, most: 0.7 },
+      { what: 'idle CPU of the writer, % (poll, stream)', value: of('target').writer, most: 1.5 },
+      { what: 'idle CPU of the writer, % (park)', value: of('park').writer, most: 0.1 }
+    ]
+  }
+}
+
+async function lookAt (names, ms, context) {
   const members = names.map((name) => new Member(name, 'idle'))
   for (const member of members) {
     await member.ready
@@ -47,13 +68,5 @@ export async function run (context) {
     await member.end()
     context.tick()
   }
-  const of = (name) => rows.find((row) => row.name === name)
-  return {
-    sections: [{ title: `${ms / 1000} s without a line, % of a core`, columns: { writer: 'writer thread', process: 'whole process' }, rows }],
-    targets: [
-      { what: 'idle CPU of the writer, % (poll, file)', value: of('pinned').writer, most: 0.7 },
-      { what: 'idle CPU of the writer, % (poll, stream)', value: of('target').writer, most: 1.5 },
-      { what: 'idle CPU of the writer, % (park)', value: of('park').writer, most: 0.1 }
-    ]
-  }
+  return rows
 }

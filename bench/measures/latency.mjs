@@ -5,9 +5,9 @@ import hdr from 'hdr-histogram-js'
 import { spinUntil, turn } from '../clock.mjs'
 import { interleave, muster } from '../fleet.mjs'
 import { quantile, ratio } from '../statistics.mjs'
-import { available } from '../subjects.mjs'
+import { available, EVERYONE } from '../subjects.mjs'
 
-const NAMES = ['noop', 'pinned', 'js', 'park', 'register', 'dropIn', 'transport', 'destinationSync', 'destinationAsync', 'winston', 'bunyan', 'logtape', 'spdlog']
+export const subjects = EVERYONE
 const RATES = [1_000, 10_000, 100_000]
 const PERCENTILES = [50, 90, 99, 99.9, 99.99]
 /** The event loop turns at least so often. */
@@ -56,7 +56,7 @@ export const actions = {
       subject.log()
       call[i] = (performance.now() - called) * 1e6
     }
-    if (subject.flush !== undefined) await new Promise((resolve) => subject.flush(resolve))
+    await new Promise((resolve) => subject.flush(resolve))
     spinUntil(performance.now() + 1)
     return { call: encoded(call), dropped: subject.stats?.()?.linesDropped ?? 0 }
   }
@@ -79,15 +79,15 @@ function added (texts) {
 export async function run (context) {
   const rounds = context.isQuick ? 3 : 5
   const ms = context.isQuick ? 100 : 300
-  const members = await muster(available(NAMES, context.isQuick), 'latency', context)
+  const members = await muster(available(subjects, context.isQuick), 'latency', context)
   context.expect(members.length * ((rounds + 1) * RATES.length + rounds))
   const sections = []
   const curves = []
   const targets = []
   for (const rate of RATES) {
     const ask = (member) => member.ask('paced', { rate, ms })
-    await interleave(members, 1, context, ask)
-    const kept = await interleave(members, rounds, context, ask)
+    await interleave(members, () => 1, context, ask)
+    const kept = await interleave(members, () => rounds, context, ask)
     const name = `${rate.toLocaleString('en')} lines/s`
     report(name, 'sinceDue', kept, sections, curves)
     sections.push({
@@ -103,7 +103,7 @@ export async function run (context) {
       }
     }
   }
-  const kept = await interleave(members, rounds, context, (member) => member.ask('burst', { lines: 20_000 }))
+  const kept = await interleave(members, () => rounds, context, (member) => member.ask('burst', { lines: 20_000 }))
   report('burst of 20,000', 'call', kept, sections, curves)
   for (const member of members) await member.end()
   return { sections, curves, targets }

@@ -1,11 +1,11 @@
 // A process that has logged a little: what it holds, and how long it took to come up.
 import { statSync } from 'node:fs'
 import { nowNs, sleep } from '../clock.mjs'
-import { Member } from '../fleet.mjs'
+import { Member, roundsOf, stepsOf } from '../fleet.mjs'
 import { minus, ratio, summary } from '../statistics.mjs'
-import { available } from '../subjects.mjs'
+import { available, EVERYONE } from '../subjects.mjs'
 
-const NAMES = ['noop', 'pinned', 'js', 'target', 'dropIn', 'transport', 'destinationSync', 'winston', 'bunyan', 'logtape']
+export const subjects = EVERYONE
 const DEFAULT_RING_MB = 8 * 1.048576
 
 export const title = 'Memory and start-up'
@@ -25,12 +25,14 @@ async function somethingIn (file) {
 }
 
 export async function run (context) {
-  const rounds = context.isQuick ? 3 : 4
-  const names = available(NAMES)
-  context.expect(rounds * names.length)
+  const rounds = roundsOf(context.isQuick ? 3 : 5, 3)
+  const names = available(subjects, context.isQuick)
+  const asMembers = names.map((name) => ({ name }))
+  context.expect(stepsOf(asMembers, rounds))
   const kept = new Map(names.map((name) => [name, []]))
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < Math.max(...asMembers.map(rounds)); round++) {
     for (const name of names) {
+      if (round >= rounds({ name })) continue
       const member = new Member(name, 'memory')
       const { madeMs } = await member.ready
       const asked = nowNs()

@@ -1,13 +1,18 @@
-// The worst calls of a busy thread while others want its core.
+// The worst calls of a busy thread while others want its core. Beside no-op and pino.transport: those with a writer that can
+// be pinned.
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { actions as latency } from './latency.mjs'
-import { interleave, muster } from '../fleet.mjs'
+import { interleave, muster, stepsOf } from '../fleet.mjs'
+import { titleOf } from '../report/tables.mjs'
 import { quantile } from '../statistics.mjs'
+import { available } from '../subjects.mjs'
 import hdr from 'hdr-histogram-js'
 
 const require = createRequire(import.meta.url)
 const RATE = 10_000
+const WITH_A_WRITER = ['pinned', 'spin', 'park', 'register', 'dropIn', 'target']
+export const subjects = ['noop', ...WITH_A_WRITER, 'transport']
 
 export const title = 'Pinning, with a noisy neighbour'
 
@@ -25,21 +30,30 @@ export async function run (context) {
   }
   const [hot] = cores
   const last = cores.at(-1)
+  const pinned = { core: last }
   const ways = [
-    { title: 'writer unpinned', more: {} },
-    { title: 'writer pinned away', more: { core: last } },
-    { title: 'writer pinned away, hot thread pinned too', more: { core: last }, pinHot: true }
-  ]
-  const rounds = context.isQuick ? 2 : 6
-  context.expect(rounds * ways.length)
+    { subject: 'noop', title: '', more: {} },
+    { subject: 'noop', title: ', hot thread pinned', more: {}, pinHot: true },
+    ...WITH_A_WRITER.flatMap((subject) => [
+      { subject, title: ', writer unpinned', more: {} },
+      { subject, title: ', writer pinned away', more: pinned },
+      { subject, title: ', writer pinned away, hot thread pinned too', more: pinned, pinHot: true }
+    ]),
+    { subject: 'transport', title: '', more: {} },
+    { subject: 'transport', title: ', hot thread pinned', more: {}, pinHot: true }
+  ].filter(({ subject }) => available([subject], context.isQuick).length > 0)
+  const subjectOf = new Map(ways.map(({ subject, title }) => [titleOf(subject) + title, subject]))
+  const fewer = context.isQuick ? 2 : 3
+  const rounds = ({ name }) => subjectOf.get(name) === 'pinned' ? fewer * 2 : fewer
   const rows = []
   const members = []
-  for (const { title, more, pinHot = false } of ways) {
-    const [member] = await muster(['pinned'], 'pinning', context, { more })
+  for (const { subject, title, more, pinHot = false } of ways) {
+    const [member] = await muster([subject], 'pinning', context, { more })
     if (pinHot) await member.ask('pinHere', { core: hot })
     member.stop()
-    members.push(Object.assign(member, { name: title }))
+    members.push(Object.assign(member, { name: titleOf(subject) + title }))
   }
+  context.expect(stepsOf(members, rounds))
   const noise = spawn('taskset', ['-c', cores.slice(1).join(','), process.execPath, '-e', 'for (;;);'], { stdio: 'ignore' })
   try {
     const kept = await interleave(members, rounds, context, (member) => member.ask('paced', { rate: RATE, ms: context.isQuick ? 300 : 1000 }))

@@ -1,38 +1,69 @@
 // A web service that logs each request, under load.
 import autocannon from 'autocannon'
 import fastify from 'fastify'
-import { interleave, muster } from '../fleet.mjs'
+import { interleave, muster, roundsOf, stepsOf } from '../fleet.mjs'
 import { ratio, summary } from '../statistics.mjs'
-import { available } from '../subjects.mjs'
+import { available, EVERYONE } from '../subjects.mjs'
 
-const NAMES = ['noop', 'pinned', 'js', 'register', 'dropIn', 'transport', 'destinationSync', 'destinationAsync']
+export const subjects = EVERYONE
 const CONNECTIONS = 20
 
 export const title = 'Web service'
 
 export const actions = {
   async listen (subject) {
-    const app = fastify({ loggerInstance: subject.logger })
+    const app = fastify({ loggerInstance: subject.logger ?? new RequestLogger(subject.info) })
     app.get('/', () => ({ hello: 'world' }))
     return app.listen({ port: 0, host: '127.0.0.1' })
   },
   async losses (subject) { return subject.stats?.()?.linesDropped ?? 0 }
 }
 
+/** What fastify wants of a logger, for those that are not pino; the request and the answer as its own serializers show them. */
+class RequestLogger {
+  #info
+  #bindings
+
+  constructor (info, bindings = {}) {
+    this.#info = info
+    this.#bindings = bindings
+  }
+
+  child (bindings) { return new RequestLogger(this.#info, { ...this.#bindings, ...bindings }) }
+
+  info (fields, message) {
+    if (typeof fields === 'string') return this.#info(this.#bindings, fields)
+    const { req, res, ...rest } = fields
+    const shown = { ...this.#bindings, ...rest }
+    if (req !== undefined) {
+      const { method, url, host, ip, socket } = req
+      shown.req = { method, url, host, remoteAddress: ip, remotePort: socket.remotePort }
+    }
+    if (res !== undefined) shown.res = { statusCode: res.statusCode }
+    this.#info(shown, message)
+  }
+
+  error (...args) { this.info(...args) }
+  debug () {}
+  fatal () {}
+  warn () {}
+  trace () {}
+}
+
 export async function run (context) {
-  const rounds = context.isQuick ? 3 : 4
-  const members = await muster(available(NAMES, context.isQuick), 'service', context)
-  context.expect((rounds + 1) * members.length)
+  const rounds = roundsOf(context.isQuick ? 3 : 4, 3)
+  const members = await muster(available(subjects, context.isQuick), 'service', context)
+  context.expect(stepsOf(members, rounds) + members.length)
   for (const member of members) {
     member.url = await member.ask('listen')
     member.stop()
   }
-  const load = async (member) => {
-    const { requests, latency } = await autocannon({ url: member.url, connections: CONNECTIONS, duration: context.isQuick ? 1 : 2 })
+  const load = async (member, duration) => {
+    const { requests, latency } = await autocannon({ url: member.url, connections: CONNECTIONS, duration })
     return { perSecond: requests.average, p99: latency.p99, dropped: await member.ask('losses') }
   }
-  await interleave(members, 1, context, load)
-  const kept = await interleave(members, rounds, context, load)
+  await interleave(members, () => 1, context, (member) => load(member, 1))
+  const kept = await interleave(members, rounds, context, (member) => load(member, context.isQuick ? 1 : 2))
   for (const member of members) await member.end()
   const of = (name, what) => kept.get(name).map((each) => each[what])
   const rows = members.map(({ name }) => ({

@@ -11,19 +11,19 @@ const escaped = (text) => text.replace(/[&<>]/g, (c) => ({ '&': '&amp;', '<': '&
 
 export function page ({ machine, measures }) {
   const charts = []
-  const canvas = (chart) => `<div class="chart"><canvas id="c${charts.push(chart) - 1}"></canvas></div>`
+  const canvas = (chart, rem = 28) => `<div class="chart" style="height:${rem}rem"><canvas id="c${charts.push(chart) - 1}"></canvas></div>`
   const section = (each) => `<h3>${escaped(each.title)}</h3><pre>${escaped(plainTable(each))}</pre>`
   const body = measures.map(({ title, sections, curves = [], bars = [], remarks }) => [
     `<h2>${escaped(title)}</h2>`,
     ...remarks.map((remark) => `<p class="remark">${escaped(remark)}</p>`),
-    ...bars.map((each) => canvas(barChart(each))),
+    ...bars.map((each) => canvas(barChart(each), 6 + 1.5 * each.rows.length)),
     ...curves.map((each) => canvas(curveChart(each))),
     ...sections.map(section)
   ].join('\n')).join('\n')
   const targets = measures.flatMap((measure) => measure.targets ?? [])
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>pino-pinned bench</title>
 <style>body{font:15px system-ui;margin:2rem auto;max-width:70rem;padding:0 1rem}pre{overflow-x:auto;background:#f6f6f6;padding:.7rem}
-.chart{height:24rem;margin:1rem 0}.remark{color:#a33}</style></head><body>
+.chart{margin:1rem 0}.remark{color:#a33}</style></head><body>
 <h1>pino-pinned bench</h1><p>${escaped(Object.entries(machine).map(([name, value]) => `${name}: ${value}`).join(' · '))}</p>
 ${section(targetSection(targets))}
 ${body}

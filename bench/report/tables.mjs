@@ -15,6 +15,7 @@ export function shown (value) {
   if (typeof value === 'string') return value
   if (typeof value === 'number') return number(value)
   if (value.isMeaningless === true) return `— (${value.why})`
+  if (value.rounds === 1) return number(value.median)
   return `${number(value.median)} (${number(value.q1)}–${number(value.q3)})`
 }
 
