@@ -6,6 +6,7 @@ import { bundlerOverride } from '../resolve-target'
 const WRITER_FILE = join(__dirname, '..', 'writer', 'main.js')
 /** Its key in `__bundlerPathsOverrides`, and its name where a bundler has put it beside this file. */
 const BUNDLED = 'pino-pinned-writer'
+const BUNDLED_FILES = [join(__dirname, `${BUNDLED}.mjs`), join(__dirname, `${BUNDLED}.js`)]
 
 /**
  * The file that the writer's thread runs: where the application says that its bundler has put it, where it is in this
@@ -15,7 +16,7 @@ const BUNDLED = 'pino-pinned-writer'
  */
 export function writerFile (): string {
   const told = bundlerOverride(BUNDLED)
-  const places = told === undefined ? [WRITER_FILE, join(__dirname, `${BUNDLED}.js`)] : [told]
+  const places = told === undefined ? [WRITER_FILE, ...BUNDLED_FILES] : [told]
   const found = places.find((place) => existsSync(place))
   if (found === undefined) throw missing(places.at(-1)!)
   return found
