@@ -43,14 +43,15 @@ export class FdWriter {
       thread.ready()
       // What a writer before this one left half written comes first.
       for (const outlet of thread.outlets) if (outlet.consumer.gatherUnderWay()) this.#takeGathered(outlet)
-      while (!thread.isEnding || !thread.isDrained) {
+      // Before the look at the order to end: one that comes meanwhile must not be slept through.
+      for (thread.waiter.begin(); !thread.isEnding || !thread.isDrained; thread.waiter.begin()) {
         thread.takeRings()
         if (thread.wantsReopen && !this.#isInsideLine) this.#reopen()
         const taken = this.#drain()
         if (taken > 0) thread.waiter.worked()
         else if (this.#turns.isHolding) thread.waiter.hold()
-        else thread.waiter.idle(thread.hasNothingToDo)
-        if (taken > 0 && taken < this.#much) thread.waiter.rest(thread.hasNoOrder)
+        else thread.waiter.idle(thread.hasNothingToTake)
+        if (taken > 0 && taken < this.#much) thread.waiter.rest()
       }
       this.#turns.end()
       this.#sink.close()

@@ -46,12 +46,8 @@ export class WriterThread {
   /** Everything is written that is to be written before the end. Other threads may go on logging: that is not waited for. */
   get isDrained (): boolean { return this.outlets.every((outlet) => outlet.isDrained) }
 
-  /** Bound, to be handed to the waiter: nothing to write and no order. */
-  readonly hasNothingToDo = (): boolean => this.outlets.every((outlet) => outlet.isIdle) && this.hasNoOrder()
-
-  /** Bound, to be handed to the waiter: nobody waits for a flush, an end, a file to be opened or a ring to be taken in. */
-  readonly hasNoOrder = (): boolean =>
-    !this.isEnding && !this.wantsReopen && !this.#intake.hasNews && !this.outlets.some((outlet) => outlet.wantsFlush)
+  /** Bound, to be handed to the waiter: nothing is published that is not taken. */
+  readonly hasNothingToTake = (): boolean => this.outlets.every(({ consumer }) => consumer.available === 0)
 
   /** Takes in the rings that other threads have attached since. */
   takeRings (): void {

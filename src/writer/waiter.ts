@@ -28,6 +28,8 @@ export class Waiter {
   readonly #firstSleepMs: number
   #looks = 0
   #sleepMs: number
+  /** `Wake` before the pass under way: whoever wanted the writer to look since then wants it to look again. */
+  #wake = 0
   #cpuTimeDue = 0
 
   /** @param capacity bytes of the smallest ring: the sleeps must not be longer than it can take */
@@ -41,6 +43,9 @@ export class Waiter {
     if ((Atomics.load(this.#block, WriterWord.Sleeping) & 1) === 1) Atomics.add(this.#block, WriterWord.Sleeping, 1)
   }
 
+  /** A pass over the rings and orders begins. */
+  begin (): void { this.#wake = Atomics.load(this.#block, WriterWord.Wake) }
+
   /** There was something to do. */
   worked (): void {
     this.#looks = 0
@@ -50,23 +55,21 @@ export class Waiter {
   /**
    * Little came: sleeps (`poll`) until more is together. Without this, a writer that is as fast as its producer would
    * make a system call of every few lines.
-   *
-   * @param mayRest looks once more whether nobody waits for something else than lines
    */
-  rest (mayRest: () => boolean): void {
-    if (this.#wait === 'poll') this.#sleep(mayRest)
+  rest (): void {
+    if (this.#wait === 'poll') this.#sleep()
   }
 
   /**
    * There was nothing to do: returns soon (`poll`), at once (`spin`) or when woken (`park`).
    *
-   * @param isIdle looks once more whether there is nothing to do
+   * @param isIdle looks once more whether there is nothing to write; asked only before it sleeps until woken
    */
   idle (isIdle: () => boolean): void {
     if (++this.#looks <= LOOKS_BEFORE_SLEEP) return
     this.#keepCpuTime()
     if (this.#wait === 'park') this.#park(isIdle)
-    else if (this.#wait === 'poll') this.#sleep(isIdle)
+    else if (this.#wait === 'poll') this.#sleep()
   }
 
   /** Lines are to wait a little, for an earlier one to come: sleeps, unless it never does (`spin`). */
@@ -88,18 +91,17 @@ export class Waiter {
     Atomics.wait(this.#block, WriterWord.Wake, Atomics.load(this.#block, WriterWord.Wake), ms)
   }
 
-  #sleep (isIdle: () => boolean): void {
-    const wake = Atomics.load(this.#block, WriterWord.Wake)
-    if (isIdle()) Atomics.wait(this.#block, WriterWord.Wake, wake, this.nextSleepMs())
+  #sleep (): void {
+    // Without another look: an order bumps `Wake` once it is given, and then this ends at once.
+    Atomics.wait(this.#block, WriterWord.Wake, this.#wake, this.nextSleepMs())
   }
 
   #park (isIdle: () => boolean): void {
     const block = this.#block
-    const wake = Atomics.load(block, WriterWord.Wake)
     // Pairs with the load in Producer.#wakeWriter: we say that we sleep and look once more; it publishes and looks whether
-    // we sleep. A wake between our look and our sleep has changed `Wake`, so that the sleep ends at once.
+    // we sleep. A wake since the pass began has changed `Wake`, so that the sleep ends at once.
     Atomics.add(block, WriterWord.Sleeping, 1)
-    if (isIdle()) Atomics.wait(block, WriterWord.Wake, wake, PARKED_LOOK_MS)
+    if (isIdle()) Atomics.wait(block, WriterWord.Wake, this.#wake, PARKED_LOOK_MS)
     Atomics.add(block, WriterWord.Sleeping, 1)
   }
 

@@ -63,7 +63,7 @@ export const plants = {
   }],
   readsWakeTooLate: [{
     file: 'writer/waiter.ts',
-    replace: 'if (isIdle()) Atomics.wait(block, WriterWord.Wake, wake,',
+    replace: 'if (isIdle()) Atomics.wait(block, WriterWord.Wake, this.#wake,',
     by: 'if (isIdle()) Atomics.wait(block, WriterWord.Wake, Atomics.load(block, WriterWord.Wake),'
   }],
   looksBeforePublishing: [{

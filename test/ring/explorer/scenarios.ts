@@ -113,6 +113,7 @@ function consume ({ Consumer, Waiter }: Code, { park, bites }: Plan, block: numb
     const waiter = park === true ? new Waiter(shared(block), 'park', thread.ring.capacity) : null
     for (;;) {
       thread.rest([consumer.mark(), consumer.released, consumer.batchStart])
+      waiter?.begin()
       if (!consumer.gather()) {
         if (waiter !== null) waiter.idle(() => consumer.available === 0)
         else if (!thread.changed(RingWord.Published)) return
