@@ -10,8 +10,13 @@ export interface Scenario {
   names: string[]
   bodies: Body[]
   memory: Memory
-  /** Threads that may be terminated, each at any step: how often, and what comes after it on the same memory. */
-  mortals: Array<{ id: number, kills: number, successor: Body, told: string }>
+  /**
+   * Threads that may be terminated, each at any step: how often, and what comes after it on the same memory; with `when`,
+   * once that word is not 0.
+   */
+  mortals: Array<{ id: number, kills: number, successor: Body, told: string, when?: number }>
+  /** How often, in all, a wait that ends by itself after a time may do that, when nobody else can go on. None without it. */
+  looks?: number | undefined
   /** No thread needs so many accesses: one that does reads garbage. */
   mostSteps?: number
   /** What a word is called in a report. */
@@ -44,6 +49,7 @@ interface State {
   sink: Sink
   /** How often each of the mortals may still be terminated. */
   kills: number[]
+  looks: number
   steps: Steps | null
 }
 
@@ -71,18 +77,17 @@ export function explore (scenario: Scenario): Report {
       ends++
       const wrong = scenario.verify(endOf(state))
       if (wrong !== null) return { states: seen.size, ends, violation: wrong + told(state.steps) }
-    } else {
-      for (const next of nexts) stack.push(next)
-      stack.push(...killed(scenario, state))
     }
+    // Who waits for ever can be terminated too.
+    stack.push(...nexts, ...killed(scenario, state))
   }
   return { states: seen.size, ends, violation: null }
 }
 
-function first ({ threads, bodies, memory, mortals }: Scenario): State {
+function first ({ threads, bodies, memory, mortals, looks = 0 }: Scenario): State {
   const sink = { text: '' }
   const standings = threads.map((thread, i) => thread.advance(bodies[i]!, [], memory, sink))
-  return { memory, standings, bodies, isWaiting: threads.map(() => false), sink, kills: mortals.map(({ kills }) => kills), steps: null }
+  return { memory, standings, bodies, isWaiting: threads.map(() => false), sink, kills: mortals.map(({ kills }) => kills), looks, steps: null }
 }
 
 function successors (scenario: Scenario, state: State): State[] {
@@ -93,7 +98,18 @@ function successors (scenario: Scenario, state: State): State[] {
   })
   if (nexts.length > 0) return nexts
   // Time goes by: a timer's turn comes when everybody else has had his.
-  return state.standings.flatMap(({ next }, id) => next?.kind === 'change' && next.hasTimer ? [stepped(scenario, state, id, next, 0)] : [])
+  return state.standings.flatMap(({ next }, id) => {
+    if (next?.kind === 'change' && next.hasTimer) return [stepped(scenario, state, id, next, 0)]
+    return next?.kind === 'wait' && next.hasTimer && state.looks > 0 ? [lookedUp(scenario, state, id)] : []
+  })
+}
+
+/** The wait of a thread has lasted as long as it may. */
+function lookedUp (scenario: Scenario, state: State, id: number): State {
+  const steps = { before: state.steps, step: `${scenario.names[id]} has slept long enough` }
+  const next = { ...state, memory: state.memory.copy(), standings: [...state.standings], isWaiting: state.isWaiting.with(id, false), sink: { ...state.sink }, looks: state.looks - 1, steps }
+  goOn(scenario, next, id, 0)
+  return next
 }
 
 /** Everything that the next step of a thread may return; nothing if it cannot be made now. */
@@ -160,20 +176,22 @@ function wake (scenario: Scenario, state: State, id: number, at: number): void {
 }
 
 function goOn ({ threads, names, mostSteps = MOST_STEPS }: Scenario, state: State, id: number, result: Result): void {
-  const results = [...state.standings[id]!.results, result]
+  const { results: before, restsAt } = state.standings[id]!
+  const results = [...before, result]
   if (results.length > mostSteps) throw new Error(`the ${names[id]} runs away`)
-  state.standings[id] = threads[id]!.advance(state.bodies[id]!, results, state.memory, state.sink)
+  state.standings[id] = threads[id]!.advance(state.bodies[id]!, results, state.memory, state.sink, restsAt)
 }
 
 /** The states after a mortal was terminated here, if it can be, and what comes after it has started. */
 function killed ({ threads, mortals }: Scenario, state: State): State[] {
-  return mortals.flatMap(({ id, successor, told }, mortal) => {
+  return mortals.flatMap(({ id, successor, told, when }, mortal) => {
     const { next, isStraight } = state.standings[id]!
-    if (state.kills[mortal] === 0 || next === null || isStraight) return []
+    if (state.kills[mortal] === 0 || next === null || isStraight || (when !== undefined && state.memory.words[when] === 0)) return []
     const memory = state.memory.copy()
     memory.drain(id)
     const sink = { ...state.sink }
     return [{
+      ...state,
       memory,
       sink,
       standings: state.standings.with(id, threads[id]!.advance(successor, [], memory, sink)),
@@ -185,11 +203,11 @@ function killed ({ threads, mortals }: Scenario, state: State): State[] {
   })
 }
 
-function keyOf ({ memory, standings, isWaiting, sink, kills }: State): string {
+function keyOf ({ memory, standings, isWaiting, sink, kills, looks }: State): string {
   const threads = standings.map(({ results, restsAs, restsAt, next }) => [restsAs, results.slice(restsAt), next === null])
   return createHash('sha1')
     .update(memory.words)
-    .update(JSON.stringify([memory.pending, threads, isWaiting, sink, kills]))
+    .update(JSON.stringify([memory.pending, threads, isWaiting, sink, kills, looks]))
     .digest('base64')
 }
 

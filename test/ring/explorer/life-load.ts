@@ -2,13 +2,15 @@ import { posix } from 'node:path'
 import { compileFunction } from 'node:vm'
 import type { Ring } from '../../../src/ring/layout'
 import * as layout from '../../../src/ring/layout'
+import type * as CountsModule from '../../../src/stream/counts'
 import type * as GuestModule from '../../../src/stream/guest'
 import type * as PortModule from '../../../src/stream/port'
 import type * as RosterModule from '../../../src/stream/roster'
+import type * as SupervisorModule from '../../../src/stream/supervisor'
 import type { Announcement, WriterData } from '../../../src/writer-data'
-import type * as FdWriterModule from '../../../src/writer/fd-writer'
 import type * as ThreadModule from '../../../src/writer/thread'
-import { compiled, type Plant } from './load'
+import type * as WaiterModule from '../../../src/writer/waiter'
+import { compiled, FEWER_LOOKS, type Plant } from './load'
 import { type Place, type Thread } from './thread'
 
 /** What stands for the parts of the system that are not explored. */
@@ -20,71 +22,97 @@ export interface Surroundings {
   threadBlock: SharedArrayBuffer
   /** To whoever listens. */
   send: (announcement: Announcement) => void
-  /** The thread listens from now on. */
-  listen: () => void
+  /** The thread listens, or does no more. */
+  listen: (does: boolean) => void
   receive: () => Announcement | undefined
-  later: (action: () => void) => { unref: () => void }
-  /** There is nothing to do. */
-  idle: () => void
-  /** There was something to do. */
-  worked: () => void
+  later: (action: () => void) => NodeJS.Timeout
+  notLater: (timer: NodeJS.Timeout | undefined) => void
+  startWriter: (data: WriterData, worker: WorkerEvents) => void
+  /** A word that the system stores when the thread is torn down. */
+  atExit: (word: number, value: number) => void
+  /** The classes of the thread that hold its state. */
+  made: (object: InstanceType<LifeCode['Roster'] | typeof ThreadModule.WriterThread>) => void
+  /** There is nothing to do; without it the real Waiter decides. */
+  idle?: () => void
+  /** A pass is over: the thread's state is in what was made, and nowhere else. */
+  passed: () => void
 }
+
+export interface WorkerEvents { message?: (message: unknown) => void, exit?: (code: number) => void }
 
 /** The code under exploration: the real classes, on simulated memory and in those surroundings. */
 export interface LifeCode {
   Guest: typeof GuestModule.Guest
   Port: typeof PortModule.Port
   Roster: typeof RosterModule.Roster
-  WriterThread: typeof ThreadModule.WriterThread
-  FdWriter: typeof FdWriterModule.FdWriter
+  Supervisor: typeof SupervisorModule.Supervisor
+  totalsOf: typeof CountsModule.totalsOf
+  /** Runs the file that a writer's thread starts with. */
+  runWriter: () => void
 }
+
+type Exports = Record<string, unknown>
+type Class = new (...args: any[]) => object
 
 /** Loads the real source files, and what they import, for one thread. */
 export function loadLife (thread: Thread, around: Surroundings, plants: Plant[]): LifeCode {
   const stubs = stubsOf(thread, around)
-  const modules = new Map<string, Record<string, unknown>>()
-  const load = (file: string): Record<string, unknown> => {
-    const known = stubs[file] ?? modules.get(file)
-    if (known !== undefined) return known
-    const exports = {}
-    modules.set(file, exports)
+  const modules = new Map<string, Exports>()
+  const functions = new Map<string, (...globals: unknown[]) => void>()
+  const run = (file: string, exports: Exports): void => {
     const globals = {
       Atomics: thread.atomics,
       Float64Array: thread.Float64Array,
       Int32Array: thread.Int32Array,
+      clearTimeout: around.notLater,
       performance: { now: () => 0 },
       require: (name: string) => name.startsWith('.') ? load(posix.join(posix.dirname(file), name)) : stubs[name] ?? require(name),
       exports
     }
-    compileFunction(compiled(`${file}.ts`, plants), Object.keys(globals), { filename: file })(...Object.values(globals))
+    let code: ((...globals: unknown[]) => void) | undefined = functions.get(file)
+    if (code === undefined) functions.set(file, code = compileFunction(compiled(`${file}.ts`, [FEWER_LOOKS, ...plants]), Object.keys(globals), { filename: file }) as (...globals: unknown[]) => void)
+    code(...Object.values(globals))
+    if (file === 'stream/roster') exports.Roster = observed(exports.Roster as Class, around)
+    if (file === 'writer/thread') exports.WriterThread = observed(exports.WriterThread as Class, around)
+    if (file === 'writer/waiter') exports.Waiter = waiterOf(exports.Waiter as typeof WaiterModule.Waiter, around)
+  }
+  const load = (file: string): Exports => {
+    const known = stubs[file] ?? modules.get(file)
+    if (known !== undefined) return known
+    const exports = {}
+    modules.set(file, exports)
+    run(file, exports)
     return exports
   }
-  return { ...load('stream/guest'), ...load('stream/port'), ...load('stream/roster'), ...load('writer/thread'), ...load('writer/fd-writer') } as unknown as LifeCode
+  const files = ['stream/guest', 'stream/port', 'stream/roster', 'stream/supervisor', 'stream/counts', 'writer/fd-writer', 'writer/thread']
+  const code = Object.assign({}, ...files.map(load)) as LifeCode
+  return { ...code, runWriter: () => run('writer/main', {}) }
 }
 
-function stubsOf (thread: Thread, around: Surroundings): Record<string, Record<string, unknown>> {
-  class BroadcastChannel {
-    get onmessage (): unknown { return null }
-    set onmessage (_listener: unknown) { around.listen() }
-    postMessage (message: Announcement): void { around.send(message) }
-    unref (): void {}
-    close (): void {}
+/** As the class, and tells of each object that is made. */
+function observed (Class: Class, around: Surroundings): Class {
+  return class extends Class {
+    constructor (...args: unknown[]) {
+      super(...args)
+      around.made(this as never)
+    }
   }
-  const receiveMessageOnPort = (): unknown => {
-    const message = around.receive()
-    return message === undefined ? undefined : { message }
-  }
+}
+
+function stubsOf (thread: Thread, around: Surroundings): Record<string, Exports> {
   return {
-    'node:worker_threads': {
-      BroadcastChannel, receiveMessageOnPort, threadId: 1, parentPort: { postMessage () {} }, get workerData () { return around.workerData() }
-    },
-    // The look after the owner's thread, once a second, is not explored: that the owner goes is no step of any plan.
-    'node:timers': { setTimeout: (action: () => void) => around.later(action), clearInterval () {} },
+    'node:worker_threads': { ...threadsOf(around), threadId: 1, parentPort: { postMessage () {} }, get workerData () { return around.workerData() } },
+    // The look after the owner's thread, once a second, is not explored: it reads what is settled.
+    'node:timers': { setTimeout: around.later, clearInterval () {} },
     'node:fs': { existsSync: () => true },
-    'affinity/addon': { addon: {}, threadCpuMs: () => 0 },
+    'affinity/addon': { addon: addonOf(around), threadCpuMs: () => 0 },
+    'option-sink': { nameOfSink: () => 'explored' },
+    'stream/os-threads': { OsThreads: { startedBy: (start: () => unknown) => ({ started: start(), threads: { areGone: false } }) } },
+    'stream/preloads': { withoutPreloads: () => ({}) },
     'stream/producer-thread': { producerThread: () => ({ shared: around.threadBlock, drop () {} }), threadName: () => 'explored' },
+    'stream/writer-file': { writerFile: () => 'writer' },
     'writer/fd-sink': { FdSink: sinkOn(thread) },
-    'writer/waiter': { Waiter: waiterOf(around) },
+    'writer/place': { takePlace () {} },
     'ring/layout': {
       ...layout,
       MOST_ATTACHED_RINGS: around.seats.count,
@@ -94,6 +122,33 @@ function stubsOf (thread: Thread, around: Surroundings): Record<string, Record<s
       letGo () {}
     }
   }
+}
+
+/** Without its ways to publish and to measure: those in JavaScript are taken. */
+function addonOf (around: Surroundings): Exports {
+  return { storeAtThreadExit: (_: unknown, word: number, value: number) => around.atExit(word, value), measureLine: () => 0 }
+}
+
+function threadsOf (around: Surroundings): Exports {
+  class BroadcastChannel {
+    #listens = false
+    get onmessage (): unknown { return null }
+    set onmessage (_listener: unknown) { around.listen(this.#listens = true) }
+    postMessage (message: Announcement | null): void { if (message !== null) around.send(message) }
+    unref (): void {}
+    close (): void { if (this.#listens) around.listen(false) }
+  }
+  class Worker {
+    readonly #events: WorkerEvents = {}
+    constructor (_file: string, { workerData }: { workerData: WriterData }) { around.startWriter(workerData, this.#events) }
+    on (name: keyof WorkerEvents, action: () => void): void { this.#events[name] = action }
+    unref (): void {}
+  }
+  const receiveMessageOnPort = (): unknown => {
+    const message = around.receive()
+    return message === undefined ? undefined : { message }
+  }
+  return { BroadcastChannel, Worker, receiveMessageOnPort }
 }
 
 /** Takes every batch whole; the addon stores that in the same call. */
@@ -114,12 +169,20 @@ function sinkOn (thread: Thread): unknown {
   }
 }
 
-function waiterOf (around: Surroundings): unknown {
-  return class {
-    idle (): void { around.idle() }
-    worked (): void { around.worked() }
-    rest (): void {}
-    hold (): void { around.idle() }
-    keepCpuTime (): void {}
+/** The real one parks. Of polling matters only that it ends when there is something to do. */
+function waiterOf (Real: typeof WaiterModule.Waiter, around: Surroundings): unknown {
+  return class extends Real {
+    override idle (isIdle: () => boolean): void {
+      if (around.idle !== undefined) around.idle()
+      else super.idle(isIdle)
+      around.passed()
+    }
+
+    override worked (): void {
+      around.passed()
+      super.worked()
+    }
+
+    override rest (): void {}
   }
 }

@@ -23,7 +23,7 @@ export interface Code {
 }
 
 /** A parked writer looks a few times before it sleeps; one look shows as much and keeps the number of orders small. */
-const FEWER_LOOKS: Plant = { file: 'writer/waiter.ts', replace: 'LOOKS_BEFORE_SLEEP = 3', by: 'LOOKS_BEFORE_SLEEP = 0' }
+export const FEWER_LOOKS: Plant = { file: 'writer/waiter.ts', replace: 'LOOKS_BEFORE_SLEEP = 3', by: 'LOOKS_BEFORE_SLEEP = 0' }
 
 /**
  * Loads the real source files so that every access to shared memory becomes a step of `thread`.

@@ -31,6 +31,13 @@ export class Memory {
     return [...seen]
   }
 
+  /** What `thread` sees if nobody's stores are late. */
+  now (thread: number, at: number): number {
+    const pending = this.pending[thread]!
+    for (let i = pending.length - 1; i >= 0; i--) if (pending[i]![0] === at) return pending[i]![1]
+    return this.words[at]!
+  }
+
   /** `thread` has seen `value`: the other's stores to that word up to it are visible from now on. */
   see (thread: number, at: number, value: number): void {
     if (this.words[at] === value || this.pending[thread]!.some((store) => store[0] === at)) return

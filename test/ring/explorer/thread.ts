@@ -6,7 +6,7 @@ export type Access =
   | { kind: 'load' | 'notify', at: number }
   | { kind: 'read', at: number, count: number }
   | { kind: 'store' | 'add', at: number, value: number }
-  | { kind: 'wait', at: number, value: number }
+  | { kind: 'wait', at: number, value: number, hasTimer: boolean }
   | { kind: 'exchange', at: number, expected: number, value: number }
   /** Goes on when the word has another value than this thread saw last, or when all other threads have ended. */
   | { kind: 'await', at: number, value: number | undefined }
@@ -18,8 +18,8 @@ export type Access =
 
 export type Result = number | number[]
 
-/** Thrown out of the code when it wants to make its next step. */
-class Suspended extends Error {}
+/** Thrown out of the code when it wants to make its next step. One for all: to make an error costs more than a step. */
+const suspended = new Error('suspended')
 
 /** Where a thread stands: what its steps returned so far. The code depends on nothing else, so running it again with the
  * same results brings it to the same place. */
@@ -50,7 +50,7 @@ export function shared (base: number): SharedArrayBuffer {
 /** Does an atomic access that is no step of its own. */
 export function perform (memory: Memory, id: number, access: Access & { at: number }): number {
   const { at } = access
-  if (access.kind === 'load') return memory.candidates(id, at)[0]!
+  if (access.kind === 'load') return memory.now(id, at)
   memory.drain(id)
   const before = memory.words[at]!
   if (access.kind === 'store') memory.words[at] = access.value
@@ -73,6 +73,7 @@ export class Thread {
   readonly #geometry: Geometry
   readonly #isPrivate: (at: number) => boolean
   readonly #isQuiet: (at: number) => boolean
+  readonly #isWaitedAt: (at: number) => boolean
 
   #memory!: Memory
   #sink!: Sink
@@ -81,9 +82,12 @@ export class Thread {
   /** Results that were there before this run: what stands before the last of them was done already. */
   #known = 0
   #straight = 0
+  #knownRest = 0
   #restsAs = ''
   #restsAt = 0
   #lastSeen = new Map<number, number>()
+  readonly #lastLoaded = new Map<number, number>()
+  readonly #rings = new Map<number, Ring>()
   /** The gather spaces of the rings, which no other thread touches. */
   readonly #gathers = new Map<Ring, Buffer>()
   #next: Access | null = null
@@ -92,9 +96,11 @@ export class Thread {
   /**
    * @param isQuiet words of which no access is a step of its own, because others look at them only when an access to another
    *   word has let them
+   * @param isWaitedAt words at which a thread may sleep
    */
-  constructor (id: number, geometry: Geometry, isQuiet?: (at: number) => boolean) {
+  constructor (id: number, geometry: Geometry, isQuiet?: (at: number) => boolean, isWaitedAt: (at: number) => boolean = () => true) {
     this.id = id
+    this.#isWaitedAt = isWaitedAt
     this.#geometry = geometry
     this.#isPrivate = isQuiet ?? isPrivate
     this.#isQuiet = isQuiet ?? (() => false)
@@ -112,13 +118,13 @@ export class Thread {
   readonly Int32Array: Int32ArrayConstructor
   readonly Float64Array: Float64ArrayConstructor
   readonly atomics = {
-    load: (view: View, index: number) => this.#atomic({ kind: 'load', at: view[BASE] + index }),
+    load: (view: View, index: number) => this.#loaded(view[BASE] + index),
     store: (view: View, index: number, value: number) => this.#atomic({ kind: 'store', at: view[BASE] + index, value }),
     add: (view: View, index: number, value: number) => this.#atomic({ kind: 'add', at: view[BASE] + index, value }),
     compareExchange: (view: View, index: number, expected: number, value: number) =>
       this.#atomic({ kind: 'exchange', at: view[BASE] + index, expected, value }),
-    notify: (view: View, index: number) => this.#isQuiet(view[BASE] + index) ? 0 : this.#step({ kind: 'notify', at: view[BASE] + index }),
-    wait: (view: View, index: number, value: number) => this.#step({ kind: 'wait', at: view[BASE] + index, value })
+    notify: (view: View, index: number) => this.#isQuiet(view[BASE] + index) || !this.#isWaitedAt(view[BASE] + index) ? 0 : this.#step({ kind: 'notify', at: view[BASE] + index }),
+    wait: (view: View, index: number, value: number, ms = Infinity) => this.#step({ kind: 'wait', at: view[BASE] + index, value, hasTimer: ms !== Infinity })
   }
 
   /**
@@ -126,9 +132,11 @@ export class Thread {
    *
    * @param results are kept, and grow by what is read on the way
    * @param memory gets the plain stores behind the last of the steps
+   * @param knownRest where it came to rest the last time
    */
-  advance (body: (thread: Thread) => void, results: Result[], memory: Memory, sink: Sink): Standing {
+  advance (body: (thread: Thread) => void, results: Result[], memory: Memory, sink: Sink, knownRest = 0): Standing {
     this.#memory = memory
+    this.#knownRest = knownRest
     this.#sink = sink
     this.#results = results
     this.#known = results.length
@@ -137,16 +145,14 @@ export class Thread {
     this.#restsAs = ''
     this.#restsAt = 0
     this.#lastSeen = new Map()
-    for (const [ring, gather] of this.#gathers) {
-      gather.fill('?')
-      if (ring !== this.ring) this.#gathers.delete(ring) // the body makes its own
-    }
+    this.#lastLoaded.clear()
+    for (const gather of this.#gathers.values()) gather.fill('?')
     this.#next = null
     try {
       body(this)
       memory.drain(this.id)
     } catch (error) {
-      if (!(error instanceof Suspended)) throw error
+      if (error !== suspended) throw error
     }
     return {
       results,
@@ -165,11 +171,21 @@ export class Thread {
     this.#straight--
   }
 
-  /** From here on the thread depends on nothing older than `state`: lets the explorer see that two states are one. */
-  rest (state: unknown): void {
-    this.#restsAs = JSON.stringify([state, [...this.#lastSeen].sort(([one], [other]) => one - other)])
+  /**
+   * From here on the thread depends on nothing older than `state`: lets the explorer see that two states are one.
+   *
+   * @param isAll not even on what `changed` saw last
+   */
+  rest (state: unknown, isAll = false): void {
+    if (isAll) this.#lastSeen.clear()
     this.#restsAt = this.#at
+    // It will come to rest again on the way that it knows.
+    if (this.#at < this.#knownRest) return
+    this.#restsAs = JSON.stringify([state, [...this.#lastSeen].sort(([one], [other]) => one - other)])
   }
+
+  /** What a word was when the thread loaded it last. */
+  lastLoaded (at: number): number | undefined { return this.#lastLoaded.get(at) }
 
   /** Waits until a word of the ring is not as last seen. Returns false if it will stay so for ever. */
   changed (at: number): boolean {
@@ -181,7 +197,7 @@ export class Thread {
 
   /** What words are now; no step: for `change`. */
   peek (words: readonly number[]): Map<number, number> {
-    return new Map(words.map((at) => [at, this.#immediate((memory) => memory.candidates(this.id, at)[0]!)]))
+    return new Map(words.map((at) => [at, this.#immediate((memory) => memory.now(this.id, at))]))
   }
 
   /** Does something as one step, and returns what it returns. */
@@ -204,15 +220,22 @@ export class Thread {
   #step (access: Access): Result {
     if (this.#at === this.#results.length) {
       this.#next = access
-      throw new Suspended()
+      throw suspended
     }
     const result = this.#results[this.#at++]!
     if (access.kind === 'load') this.#lastSeen.set(access.at, result as number)
     return result
   }
 
+  #loaded (at: number): Result {
+    const result = this.#atomic({ kind: 'load', at })
+    this.#lastLoaded.set(at, result as number)
+    return result
+  }
+
   #atomic (access: Access & { at: number }): Result {
-    return this.#isQuiet(access.at) ? this.#immediate((memory) => perform(memory, this.id, access)) : this.#step(access)
+    if (!this.#isQuiet(access.at)) return this.#step(access)
+    return this.#immediate((memory) => perform(memory, this.id, access))
   }
 
   #immediate (action: (memory: Memory) => number): number {
@@ -223,7 +246,7 @@ export class Thread {
     return value
   }
 
-  #readPrivate (at: number): number { return this.#immediate((memory) => memory.candidates(this.id, at)[0]!) }
+  #readPrivate (at: number): number { return this.#immediate((memory) => memory.now(this.id, at)) }
 
   #read (at: number, count: number): number[] {
     if (this.#isQuiet(at)) return Array.from({ length: count }, (_, i) => this.#readPrivate(at + i))
@@ -236,6 +259,12 @@ export class Thread {
 
   /** The ring whose first word this is. */
   ringAt (base: number): Ring {
+    let ring = this.#rings.get(base)
+    if (ring === undefined) this.#rings.set(base, ring = this.#newRing(base))
+    return ring
+  }
+
+  #newRing (base: number): Ring {
     const gather = Buffer.alloc(this.#geometry.gatherEnd - this.#geometry.gatherStart, '?')
     const ring = {
       shared: shared(base),
@@ -311,7 +340,11 @@ export class Thread {
         const words = this.#read(base + from / 4, (end - from + 3) >> 2)
         Buffer.from(Int32Array.from(words).buffer).copy(gather, to - gatherStart, 0, end - from)
       },
-      write: (text: string, at: number) => gather.write(text, at - gatherStart)
+      write: (text: string, at: number) => gather.write(text, at - gatherStart),
+      toString: (encoding: BufferEncoding, from: number, end: number) => {
+        const words = this.#read(base + from / 4, (end - from + 3) >> 2)
+        return Buffer.from(Int32Array.from(words).buffer).toString(encoding, 0, end - from)
+      }
     }
     return new Proxy(methods, {
       get: (_, key) => key in methods ? methods[key as keyof typeof methods] : gather[Number(key) - gatherStart],
