@@ -1,12 +1,13 @@
 // What JavaScript sees: checks every argument, then asks platform.h. Only this, arguments.cc, claims.cc and producer.cc speak
 // Node-API.
 
-#include <node_api.h>
+#include <napi.h>
 #include <uv.h>
 
 #include <algorithm>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "arguments.h"
 #include "claims.h"
@@ -27,23 +28,19 @@ const Cores& initial_affinity = *new Cores(ProcessAffinity());
 // ---- errors ----------------------------------------------------------------------------------------
 
 // Shaped like the errors of Node's own system calls: code, errno, syscall.
-void ThrowSystemError(napi_env env, const Outcome& outcome) {
+void ThrowSystemError(Napi::Env env, const Outcome& outcome) {
   const std::string code = uv_err_name(outcome.error);
   const std::string message = code + ": " + uv_strerror(outcome.error) + ", " + outcome.call;
-  napi_value values[4];
   napi_value error;
-  const bool is_made = napi_create_string_utf8(env, code.c_str(), code.size(), &values[0]) == napi_ok &&
-                       napi_create_string_utf8(env, message.c_str(), message.size(), &values[1]) == napi_ok &&
-                       napi_create_string_utf8(env, outcome.call, NAPI_AUTO_LENGTH, &values[2]) == napi_ok &&
-                       napi_create_int32(env, outcome.error, &values[3]) == napi_ok &&
-                       napi_create_error(env, values[0], values[1], &error) == napi_ok &&
-                       napi_set_named_property(env, error, "errno", values[3]) == napi_ok &&
-                       napi_set_named_property(env, error, "syscall", values[2]) == napi_ok;
-  if (is_made) napi_throw(env, error);
+  if (napi_create_error(env, Napi::String::New(env, code), Napi::String::New(env, message), &error) == napi_ok &&
+      napi_set_named_property(env, error, "errno", Napi::Number::New(env, outcome.error)) == napi_ok &&
+      napi_set_named_property(env, error, "syscall", Napi::String::New(env, outcome.call)) == napi_ok) {
+    napi_throw(env, error);
+  }
 }
 
 // True if there was no error.
-bool Check(napi_env env, const Outcome& outcome) {
+bool Check(Napi::Env env, const Outcome& outcome) {
   if (outcome.ok()) return true;
   if (outcome.error == UV_ENOTSUP) {
     const std::string message = std::string(outcome.call) + " is not supported on this system";
@@ -56,14 +53,13 @@ bool Check(napi_env env, const Outcome& outcome) {
 
 // ---- arguments and results -------------------------------------------------------------------------
 
-bool ReadCores(napi_env env, napi_value value, Cores* cores) {
-  bool is_array = false;
-  uint32_t length = 0;
-  napi_is_array(env, value, &is_array);
-  if (!is_array || napi_get_array_length(env, value, &length) != napi_ok) {
+bool ReadCores(Napi::Value value, Cores* cores) {
+  const Napi::Env env = value.Env();
+  if (!value.IsArray()) {
     ThrowType(env, "cores must be an array of core numbers");
     return false;
   }
+  const uint32_t length = value.As<Napi::Array>().Length();
   if (length == 0 || length > kHighestCore + 1) {
     ThrowRange(env, "cores must name 1 to " + std::to_string(kHighestCore + 1) + " cores, got " +
                         std::to_string(length));
@@ -74,7 +70,7 @@ bool ReadCores(napi_env env, napi_value value, Cores* cores) {
     double core;
     // A getter may throw, and its thread may be terminated in it.
     if (napi_get_element(env, value, i, &element) != napi_ok ||
-        !ReadInteger(env, element, "cores[" + std::to_string(i) + "]", 0, kHighestCore, &core)) {
+        !ReadInteger({env, element}, "cores[" + std::to_string(i) + "]", 0, kHighestCore, &core)) {
       return false;
     }
     cores->push_back(static_cast<uint32_t>(core));
@@ -84,19 +80,11 @@ bool ReadCores(napi_env env, napi_value value, Cores* cores) {
   return true;
 }
 
-// A result that can't be made is undefined: the thread is ending.
-
-napi_value ToNumber(napi_env env, double number) {
-  napi_value result;
-  return napi_create_double(env, number, &result) == napi_ok ? result : nullptr;
-}
-
-napi_value ToArray(napi_env env, const Cores& cores) {
-  napi_value array;
-  if (napi_create_array_with_length(env, cores.size(), &array) != napi_ok) return nullptr;
+Napi::Value ToArray(Napi::Env env, const Cores& cores) {
+  const Napi::Array array = Napi::Array::New(env, cores.size());
   for (uint32_t i = 0; i < cores.size(); i++) {
-    const napi_value core = ToNumber(env, cores[i]);
-    if (core == nullptr || napi_set_element(env, array, i, core) != napi_ok) return nullptr;
+    // A setter in Array.prototype would be called.
+    if (napi_set_element(env, array, i, Napi::Number::New(env, cores[i])) != napi_ok) return {};
   }
   return array;
 }
@@ -130,43 +118,38 @@ void StartThreadPoolUnpinned() {
   });
 }
 
-napi_value PinThread(napi_env env, napi_callback_info info) {
-  const Arguments<1> arguments(env, info);
+void PinThread(const Napi::CallbackInfo& info) {
   Cores cores;
-  if (!arguments.is_read || !ReadCores(env, arguments[0], &cores)) return nullptr;
+  if (!ReadCores(info[0], &cores)) return;
   if (SupportedAffinity() == AffinitySupport::kExact) StartThreadPoolUnpinned();
-  Check(env, SetAffinity(cores));
-  return nullptr;
+  Check(info.Env(), SetAffinity(cores));
 }
 
-napi_value UnpinThread(napi_env env, napi_callback_info) {
-  Check(env, ResetAffinity(initial_affinity));
-  return nullptr;
-}
+void UnpinThread(const Napi::CallbackInfo& info) { Check(info.Env(), ResetAffinity(initial_affinity)); }
 
-napi_value ThreadAffinity(napi_env env, napi_callback_info) {
+Napi::Value ThreadAffinity(const Napi::CallbackInfo& info) {
   Cores cores;
-  return Check(env, GetAffinity(&cores)) ? ToArray(env, cores) : nullptr;
+  return Check(info.Env(), GetAffinity(&cores)) ? ToArray(info.Env(), cores) : Napi::Value();
 }
 
-napi_value InitialAffinity(napi_env env, napi_callback_info) { return ToArray(env, initial_affinity); }
+Napi::Value InitialAffinity(const Napi::CallbackInfo& info) { return ToArray(info.Env(), initial_affinity); }
 
-napi_value PermittedCores(napi_env env, napi_callback_info) {
+Napi::Value PermittedCores(const Napi::CallbackInfo& info) {
   Cores cores;
-  return Check(env, GetPermittedCores(&cores)) ? ToArray(env, cores) : nullptr;
+  return Check(info.Env(), GetPermittedCores(&cores)) ? ToArray(info.Env(), cores) : Napi::Value();
 }
 
-napi_value GetCurrentCore(napi_env env, napi_callback_info) {
+Napi::Value GetCurrentCore(const Napi::CallbackInfo& info) {
   const int core = CurrentCore();
-  if (core < 0 && !Check(env, {core, "currentCore"})) return nullptr;
-  return ToNumber(env, core);
+  if (core < 0 && !Check(info.Env(), {core, "currentCore"})) return {};
+  return Napi::Number::New(info.Env(), core);
 }
 
 // ---- the thread itself -----------------------------------------------------------------------------
 
-napi_value GetThreadCpuMs(napi_env env, napi_callback_info) { return ToNumber(env, ThreadCpuMs()); }
+Napi::Value GetThreadCpuMs(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), ThreadCpuMs()); }
 
-napi_value GetThreadId(napi_env env, napi_callback_info) { return ToNumber(env, ThreadId()); }
+Napi::Value GetThreadId(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), ThreadId()); }
 
 // Cuts before a UTF-8 character that does not fit whole.
 void TruncateUtf8(std::string* text, size_t most_bytes) {
@@ -176,112 +159,91 @@ void TruncateUtf8(std::string* text, size_t most_bytes) {
   text->resize(end);
 }
 
-napi_value SetName(napi_env env, napi_callback_info info) {
-  const Arguments<1> arguments(env, info);
-  if (!arguments.is_read) return nullptr;
-  size_t length;
-  if (napi_get_value_string_utf8(env, arguments[0], nullptr, 0, &length) != napi_ok) {
-    ThrowType(env, "name must be a string");
-    return nullptr;
-  }
+void SetName(const Napi::CallbackInfo& info) {
+  if (!info[0].IsString()) return ThrowType(info.Env(), "name must be a string");
   // What is cut off anyhow is not fetched: a text may have gigabytes. Four bytes more, so that it is seen to be too long.
-  std::string name(std::min(length, kMaxThreadNameBytes + 4) + 1, '\0');
-  if (napi_get_value_string_utf8(env, arguments[0], &name[0], name.size(), &length) != napi_ok) return nullptr;
+  std::string name(kMaxThreadNameBytes + 4 + 1, '\0');
+  size_t length;
+  if (napi_get_value_string_utf8(info.Env(), info[0], name.data(), name.size(), &length) != napi_ok) return;
   name.resize(length);
   if (name.empty() || name.find('\0') != std::string::npos) {
-    ThrowRange(env, "name must have a character at least, and no NUL");
-    return nullptr;
+    return ThrowRange(info.Env(), "name must have a character at least, and no NUL");
   }
   TruncateUtf8(&name, kMaxThreadNameBytes);
-  Check(env, SetThreadName(name));
-  return nullptr;
+  Check(info.Env(), SetThreadName(name));
 }
 
-napi_value SetPriority(napi_env env, napi_callback_info info) {
-  const Arguments<1> arguments(env, info);
+void SetPriority(const Napi::CallbackInfo& info) {
   double nice;
-  if (!arguments.is_read || !ReadInteger(env, arguments[0], "nice", -20, 19, &nice)) return nullptr;
-  Check(env, SetThreadPriority(static_cast<int>(nice)));
-  return nullptr;
+  if (ReadInteger(info[0], "nice", -20, 19, &nice)) Check(info.Env(), SetThreadPriority(static_cast<int>(nice)));
 }
 
 // ---- the last word of a thread ---------------------------------------------------------------------
 
 struct ExitStore {
-  napi_env env;
-  napi_ref keeps_words_alive;
+  Napi::Reference<Napi::Value> keeps_words_alive;
   std::atomic<int32_t>* word;
   int32_t value;
 };
 
-// Runs when the environment is torn down, however that came about, after its last JavaScript and after
-// the file system requests it had under way.
-void RunExitStore(void* data) {
-  ExitStore* store = static_cast<ExitStore*>(data);
-  store->word->store(store->value);
-  napi_delete_reference(store->env, store->keeps_words_alive);
-  delete store;
-}
-
-napi_value StoreAtThreadExit(napi_env env, napi_callback_info info) {
-  const Arguments<3> arguments(env, info);
+void StoreAtThreadExit(const Napi::CallbackInfo& info) {
   std::atomic<int32_t>* word;
   double value;
-  if (!arguments.is_read || !ReadSharedWord(env, arguments[0], arguments[1], "index", &word) ||
-      !ReadInteger(env, arguments[2], "value", INT32_MIN, INT32_MAX, &value)) {
-    return nullptr;
+  if (!ReadSharedWord(info[0], info[1], "index", &word) ||
+      !ReadInteger(info[2], "value", INT32_MIN, INT32_MAX, &value)) {
+    return;
   }
-  napi_ref reference = nullptr;
-  if (napi_create_reference(env, arguments[0], 1, &reference) != napi_ok) {
-    ThrowInternal(env, "words can't be kept");
-    return nullptr;
-  }
-  ExitStore* store = new ExitStore{env, reference, word, static_cast<int32_t>(value)};
-  if (napi_add_env_cleanup_hook(env, RunExitStore, store) != napi_ok) {
-    napi_delete_reference(env, reference);
+  auto kept = Napi::Reference<Napi::Value>::New(info[0], 1);
+  if (kept.IsEmpty()) return;
+  ExitStore* store = new ExitStore{std::move(kept), word, static_cast<int32_t>(value)};
+  // Runs when the environment is torn down, however that came about, after its last JavaScript and after
+  // the file system requests it had under way.
+  const auto run = [](ExitStore* store) {
+    store->word->store(store->value);
     delete store;
-    ThrowInternal(env, "this thread is ending already");
+  };
+  if (info.Env().AddCleanupHook(run, store).IsEmpty()) {
+    delete store;
+    ThrowInternal(info.Env(), "this thread is ending already");
   }
-  return nullptr;
 }
 
 // ---- writing ---------------------------------------------------------------------------------------
 
 #ifndef _WIN32
 
-bool ReadBytes(napi_env env, napi_value bytes, napi_value from, napi_value to, const char** first, const char** end) {
+bool ReadBytes(Napi::Value bytes, Napi::Value from, Napi::Value to, const char** first, const char** end) {
   napi_typedarray_type type = napi_int8_array;
   size_t length = 0;
   void* data = nullptr;
-  if (napi_get_typedarray_info(env, bytes, &type, &length, &data, nullptr, nullptr) != napi_ok ||
+  if (napi_get_typedarray_info(bytes.Env(), bytes, &type, &length, &data, nullptr, nullptr) != napi_ok ||
       type != napi_uint8_array) {
-    ThrowType(env, "bytes must be a Uint8Array");
+    ThrowType(bytes.Env(), "bytes must be a Uint8Array");
     return false;
   }
   double start;
   double stop;
-  if (!ReadInteger(env, to, "to", 0, static_cast<double>(length), &stop)) return false;
-  if (!ReadInteger(env, from, "from", 0, stop, &start)) return false;
+  if (!ReadInteger(to, "to", 0, static_cast<double>(length), &stop)) return false;
+  if (!ReadInteger(from, "from", 0, stop, &start)) return false;
   *first = static_cast<const char*>(data) + static_cast<size_t>(start);
   *end = static_cast<const char*>(data) + static_cast<size_t>(stop);
   return true;
 }
 
-napi_value WriteFd(napi_env env, napi_callback_info info) {
-  const Arguments<7> arguments(env, info);
+Napi::Value WriteFd(const Napi::CallbackInfo& info) {
   double fd;
   double mode;
   const char* from;
   const char* to;
   std::atomic<int32_t>* taken;
-  if (!arguments.is_read ||
-      !ReadInteger(env, arguments[0], "fd", 0, INT32_MAX, &fd) ||
-      !ReadBytes(env, arguments[1], arguments[2], arguments[3], &from, &to) ||
-      !ReadInteger(env, arguments[4], "mode", 0, static_cast<double>(WriteMode::kBlockingPipe), &mode) ||
-      !ReadSharedWord(env, arguments[5], arguments[6], "takenIndex", &taken)) {
-    return nullptr;
+  if (!ReadInteger(info[0], "fd", 0, INT32_MAX, &fd) ||
+      !ReadBytes(info[1], info[2], info[3], &from, &to) ||
+      !ReadInteger(info[4], "mode", 0, static_cast<double>(WriteMode::kBlockingPipe), &mode) ||
+      !ReadSharedWord(info[5], info[6], "takenIndex", &taken)) {
+    return {};
   }
-  return ToNumber(env, static_cast<double>(WriteLines(static_cast<int>(fd), from, to, static_cast<WriteMode>(mode), taken)));
+  const int64_t result = WriteLines(static_cast<int>(fd), from, to, static_cast<WriteMode>(mode), taken);
+  return Napi::Number::New(info.Env(), static_cast<double>(result));
 }
 
 #endif
@@ -297,45 +259,37 @@ const char* SupportName() {
   }
 }
 
-struct Function {
-  const char* name;
-  napi_callback callback;
-};
+template <auto kFunction>
+void Add(Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New<kFunction>(exports.Env(), name));
+}
 
-constexpr Function kFunctions[] = {
-    {"pinThread", PinThread},
-    {"unpinThread", UnpinThread},
-    {"threadAffinity", ThreadAffinity},
-    {"initialAffinity", InitialAffinity},
-    {"permittedCores", PermittedCores},
-    {"currentCore", GetCurrentCore},
-    {"threadCpuMs", GetThreadCpuMs},
-    {"threadId", GetThreadId},
-    {"setThreadName", SetName},
-    {"setThreadPriority", SetPriority},
-    {"storeAtThreadExit", StoreAtThreadExit},
-    {"claim", Claim},
-    {"release", Release},
-    {"createPublisher", CreatePublisher},
-    {"measureLine", MeasureLine},
-#ifndef _WIN32
-    {"writeFd", WriteFd},
-#endif
-};
-
-bool Export(napi_env env, napi_value exports) {
+void AddRaw(Napi::Object exports, const char* name, napi_callback function) {
   napi_value value;
-  if (napi_create_string_utf8(env, SupportName(), NAPI_AUTO_LENGTH, &value) != napi_ok ||
-      napi_set_named_property(env, exports, "affinitySupport", value) != napi_ok) {
-    return false;
-  }
-  for (const auto& [name, callback] : kFunctions) {
-    if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &value) != napi_ok ||
-        napi_set_named_property(env, exports, name, value) != napi_ok) {
-      return false;
-    }
-  }
-  return true;
+  const napi_status status = napi_create_function(exports.Env(), name, NAPI_AUTO_LENGTH, function, nullptr, &value);
+  if (status == napi_ok) exports.Set(name, value);
+}
+
+void Export(Napi::Object exports) {
+  exports.Set("affinitySupport", SupportName());
+  Add<PinThread>(exports, "pinThread");
+  Add<UnpinThread>(exports, "unpinThread");
+  Add<ThreadAffinity>(exports, "threadAffinity");
+  Add<InitialAffinity>(exports, "initialAffinity");
+  Add<PermittedCores>(exports, "permittedCores");
+  Add<GetCurrentCore>(exports, "currentCore");
+  Add<GetThreadCpuMs>(exports, "threadCpuMs");
+  Add<GetThreadId>(exports, "threadId");
+  Add<SetName>(exports, "setThreadName");
+  Add<SetPriority>(exports, "setThreadPriority");
+  Add<StoreAtThreadExit>(exports, "storeAtThreadExit");
+  Add<Claim>(exports, "claim");
+  Add<Release>(exports, "release");
+  Add<CreatePublisher>(exports, "createPublisher");
+  AddRaw(exports, "measureLine", MeasureLine);
+#ifndef _WIN32
+  Add<WriteFd>(exports, "writeFd");
+#endif
 }
 
 }  // namespace
@@ -343,6 +297,6 @@ bool Export(napi_env env, napi_value exports) {
 }  // namespace pino_pinned
 
 NAPI_MODULE_INIT() {
-  if (!pino_pinned::Export(env, exports)) pino_pinned::ThrowInternal(env, "the addon can't export its functions");
+  pino_pinned::Export(Napi::Object(env, exports));
   return exports;
 }

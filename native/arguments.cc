@@ -5,21 +5,16 @@
 
 namespace pino_pinned {
 
-void ThrowType(napi_env env, const std::string& message) {
+void ThrowType(Napi::Env env, const std::string& message) {
   napi_throw_type_error(env, "ERR_PINO_PINNED_INVALID_ARG_TYPE", message.c_str());
 }
 
-void ThrowRange(napi_env env, const std::string& message) {
+void ThrowRange(Napi::Env env, const std::string& message) {
   napi_throw_range_error(env, "ERR_PINO_PINNED_OUT_OF_RANGE", message.c_str());
 }
 
-void ThrowInternal(napi_env env, const std::string& message) {
+void ThrowInternal(Napi::Env env, const std::string& message) {
   napi_throw_error(env, "ERR_PINO_PINNED_INTERNAL", message.c_str());
-}
-
-bool IsOfType(napi_env env, napi_value value, napi_valuetype type) {
-  napi_valuetype actual;
-  return napi_typeof(env, value, &actual) == napi_ok && actual == type;
 }
 
 namespace {
@@ -32,50 +27,47 @@ std::string Shown(double number) {
 
 }  // namespace
 
-bool ReadInteger(napi_env env, napi_value value, const std::string& name, double lowest, double highest, double* result) {
-  double number;
-  if (napi_get_value_double(env, value, &number) != napi_ok) {
-    ThrowType(env, name + " must be a number");
+bool ReadInteger(Napi::Value value, const std::string& name, double lowest, double highest, double* result) {
+  if (!value.IsNumber()) {
+    ThrowType(value.Env(), name + " must be a number");
     return false;
   }
+  const double number = value.As<Napi::Number>();
   // Written so that NaN fails.
   if (!(number >= lowest && number <= highest) || number != std::floor(number)) {
-    ThrowRange(env, name + " must be an integer from " + Shown(lowest) + " to " + Shown(highest) +
-                                ", got " + Shown(number));
+    ThrowRange(value.Env(), name + " must be an integer from " + Shown(lowest) + " to " + Shown(highest) + ", got " +
+                                Shown(number));
     return false;
   }
   *result = number;
   return true;
 }
 
-bool ReadSharedWords(napi_env env, napi_value words, int32_t** first, size_t* length) {
+bool ReadSharedWords(Napi::Value words, int32_t** first, size_t* length) {
   napi_typedarray_type type = napi_uint8_array;
   void* data = nullptr;
   napi_value buffer = nullptr;
-  const bool is_view = napi_get_typedarray_info(env, words, &type, length, &data, &buffer, nullptr) == napi_ok;
-  bool is_unshared = true;
-  if (is_view) napi_is_arraybuffer(env, buffer, &is_unshared);
-  if (!is_view || type != napi_int32_array || is_unshared) {
-    ThrowType(env, "words must be an Int32Array over a SharedArrayBuffer");
+  const bool is_view = napi_get_typedarray_info(words.Env(), words, &type, length, &data, &buffer, nullptr) == napi_ok;
+  if (!is_view || type != napi_int32_array || Napi::Value(words.Env(), buffer).IsArrayBuffer()) {
+    ThrowType(words.Env(), "words must be an Int32Array over a SharedArrayBuffer");
     return false;
   }
   if (*length == 0) {
-    ThrowRange(env, "words must not be empty");
+    ThrowRange(words.Env(), "words must not be empty");
     return false;
   }
   *first = static_cast<int32_t*>(data);
   return true;
 }
 
-bool ReadSharedWord(napi_env env, napi_value words, napi_value index, const std::string& index_name,
-                    std::atomic<int32_t>** word) {
+bool ReadSharedWord(Napi::Value words, Napi::Value index, const std::string& index_name, std::atomic<int32_t>** word) {
   static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t), "a word of an Int32Array is an atomic");
   static_assert(std::atomic<int32_t>::is_always_lock_free, "and is shared with V8's own atomics");
   int32_t* first;
   size_t length;
   double place;
-  if (!ReadSharedWords(env, words, &first, &length) ||
-      !ReadInteger(env, index, index_name, 0, static_cast<double>(length - 1), &place)) {
+  if (!ReadSharedWords(words, &first, &length) ||
+      !ReadInteger(index, index_name, 0, static_cast<double>(length - 1), &place)) {
     return false;
   }
   *word = reinterpret_cast<std::atomic<int32_t>*>(first) + static_cast<size_t>(place);

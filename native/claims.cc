@@ -24,11 +24,6 @@ Claims& TheClaims() {
   return *claims;
 }
 
-struct Held {
-  napi_env env;
-  std::string key;
-};
-
 void ReleaseHeld(napi_env env, const std::string& key) {
   Claims& claims = TheClaims();
   const std::lock_guard<std::mutex> lock(claims.mutex);
@@ -36,30 +31,21 @@ void ReleaseHeld(napi_env env, const std::string& key) {
   if (found != claims.holders.end() && found->second == env) claims.holders.erase(found);
 }
 
-void RunRelease(void* data) {
-  Held* held = static_cast<Held*>(data);
-  ReleaseHeld(held->env, held->key);
-  delete held;
-}
-
-bool ReadKey(napi_env env, napi_value value, std::string* key) {
-  size_t length;
-  if (napi_get_value_string_utf8(env, value, nullptr, 0, &length) != napi_ok) {
-    ThrowType(env, "key must be a string");
+bool ReadKey(Napi::Value value, std::string* key) {
+  if (!value.IsString()) {
+    ThrowType(value.Env(), "key must be a string");
     return false;
   }
-  key->resize(length + 1);
-  if (napi_get_value_string_utf8(env, value, key->data(), key->size(), &length) != napi_ok) return false;
-  key->resize(length);
+  *key = value.As<Napi::String>();
   return true;
 }
 
 }  // namespace
 
-napi_value Claim(napi_env env, napi_callback_info info) {
-  const Arguments<1> arguments(env, info);
+Napi::Value Claim(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
   std::string key;
-  if (!arguments.is_read || !ReadKey(env, arguments[0], &key)) return nullptr;
+  if (!ReadKey(info[0], &key)) return {};
   bool is_ours = false;
   bool is_new = false;
   {
@@ -69,22 +55,16 @@ napi_value Claim(napi_env env, napi_callback_info info) {
     is_ours = place->second == env;
     is_new = is_inserted;
   }
-  if (is_new) {
-    Held* held = new Held{env, key};
-    if (napi_add_env_cleanup_hook(env, RunRelease, held) != napi_ok) {
-      RunRelease(held);
-      is_ours = false;
-    }
+  if (is_new && env.AddCleanupHook([env, key] { ReleaseHeld(env, key); }).IsEmpty()) {
+    ReleaseHeld(env, key);
+    is_ours = false;
   }
-  napi_value result;
-  return napi_get_boolean(env, is_ours, &result) == napi_ok ? result : nullptr;
+  return Napi::Boolean::New(env, is_ours);
 }
 
-napi_value Release(napi_env env, napi_callback_info info) {
-  const Arguments<1> arguments(env, info);
+void Release(const Napi::CallbackInfo& info) {
   std::string key;
-  if (arguments.is_read && ReadKey(env, arguments[0], &key)) ReleaseHeld(env, key);
-  return nullptr;
+  if (ReadKey(info[0], &key)) ReleaseHeld(info.Env(), key);
 }
 
 }  // namespace pino_pinned

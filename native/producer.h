@@ -3,12 +3,12 @@
 #ifndef PINO_PINNED_PRODUCER_H_
 #define PINO_PINNED_PRODUCER_H_
 
-#include <node_api.h>
+#include <napi.h>
 
 namespace pino_pinned {
 
 // createPublisher(words, layout): a function that publishes a line on the ring behind `words`.
-napi_value CreatePublisher(napi_env env, napi_callback_info info);
+Napi::Value CreatePublisher(const Napi::CallbackInfo& info);
 
 // measureLine(text): its UTF-8 bytes << 7 | its level where it shows one of pino's own, else 0. 0 for a line too long for that.
 napi_value MeasureLine(napi_env env, napi_callback_info info);

@@ -53,28 +53,56 @@ test.each([
   expect(addon.threadAffinity()).toEqual(addon.initialAffinity())
 })
 
+const endThreads = (...args: string[]): Ended => {
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, [join(__dirname, 'ending-threads.js'), addonPath, ...args], { encoding: 'utf8' })
+  return { status, signal, stdout, stderr }
+}
+interface Ended { status: number | null, signal: string | null, stdout: string, stderr: string }
+
 test('workers terminated at any moment, while the addon loads and while it is called, end alone', () => {
-  const printed = runNode(`
-    const { Worker } = require('node:worker_threads')
-    const code = \`
-      const addon = require(\${JSON.stringify(process.argv.at(-1))})
-      const attempt = (name, ...args) => { try { addon[name](...args) } catch {} }
-      for (;;) { addon.threadAffinity(); attempt('pinThread', [65000]); attempt('setThreadName', 5); attempt('createPublisher', 5) }
-    \`
-    const round = async (ms) => {
-      const worker = new Worker(code, { eval: true })
-      await new Promise((resolve) => worker.once('online', resolve))
-      await new Promise((resolve) => setTimeout(resolve, ms))
-      return await worker.terminate()
-    }
-    (async () => {
-      const codes = new Set()
-      for (let n = 0; n < 100; n++) codes.add(await round(n % 12))
-      print([...codes])
-    })()
-  `, { argv: [addonPath], timeoutMs: 280_000 })
-  expect(printed).toEqual([[1]])
+  expect(endThreads('120')).toEqual({ status: 0, signal: null, stdout: '[1]\n', stderr: '' })
 }, 300_000)
+
+test('a process that exits while its workers load and call the addon ends well', () => {
+  for (let n = 0; n < 5; n++) expect(endThreads('6', 'exit')).toEqual({ status: 0, signal: null, stdout: '', stderr: '' })
+}, 300_000)
+
+test.each([
+  ['a getter in cores', 'addon.pinThread(Object.defineProperty([0], 0, { get: endless }))'],
+  ['a getter in a layout', 'addon.createPublisher(new Int32Array(new SharedArrayBuffer(64)), Object.defineProperty({}, "capacity", { get: endless }))'],
+  ['a setter in Array.prototype', 'Object.defineProperty(Array.prototype, 0, { set: endless, configurable: true }); addon.threadAffinity()'],
+  ['a setter of the code of errors', 'Object.defineProperty(Error.prototype, "code", { set: endless, configurable: true }); addon.pinThread()'],
+  ['a setter of what system errors have', 'Object.defineProperty(Error.prototype, "errno", { set: endless, configurable: true }); addon.pinThread([65000])']
+])('%s that a vm timeout ends gives that timeout, and the next call works', (_, call) => {
+  const printed = runNode(`
+    const run = () => {
+      const endless = () => { for (;;); }
+      ${call}
+    }
+    try {
+      require('node:vm').runInNewContext('run()', { run }, { timeout: 50 })
+    } catch (error) {
+      delete Array.prototype[0]
+      delete Error.prototype.code
+      delete Error.prototype.errno
+      print(error.code)
+    }
+    print(addon.threadAffinity().length > 0)
+  `)
+  expect(printed).toEqual(['ERR_SCRIPT_EXECUTION_TIMEOUT', true])
+})
+
+test.each([
+  ['code', [true, true, true]],
+  ['errno', [false, false, true]]
+])('an error whose prototype has a setter for its %s that throws is what that throws', (name, isThrown) => {
+  const printed = runNode(`
+    Object.defineProperty(Error.prototype, '${name}', { set () { throw 5 } })
+    const calls = [() => addon.pinThread(), () => addon.setThreadPriority(99), () => addon.pinThread([65000])]
+    print(calls.map((call) => { try { call() } catch (error) { return error === 5 } }))
+  `)
+  expect(printed).toEqual([isThrown])
+})
 
 test('a name is as long as a text may be, and is cut like any other', () => {
   const printed = runNode(`

@@ -12,7 +12,7 @@ const program = (blockMs: number): string => `
     process.exit()
   })`
 
-test('lines stand in the file while the event loop is blocked; there: none', async () => {
+test('lines stand in the file while the event loop is blocked; there (pino 10): none', async () => {
   const theirs = await runWith('pino10', program(500))
   expect(theirs).toMatchObject({ code: 0, stdout: '0\n' })
   expect(await runWith('ours', program(20_000))).toMatchObject({ code: 0, stdout: '1000\n', stderr: '' })

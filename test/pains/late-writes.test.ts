@@ -1,6 +1,6 @@
 import { runWith } from './both'
 
-test('a line after the end does not throw and is counted; there: the application dies of an error that nobody heard', async () => {
+test('a line after the end does not throw and is counted; there (pino 10): the application dies of an error that nobody heard', async () => {
   const program = `
     const stream = makeStream(toFile)
     const logger = pino(stream)
@@ -17,7 +17,7 @@ test('a line after the end does not throw and is counted; there: the application
   expect(await runWith('ours', program)).toMatchObject({ code: 0, stdout: 'goes on 1\n', stderr: '' })
 })
 
-test('lines after the writer failed do not throw and are counted; the failure is told, and the first line refused; there: an error a line', async () => {
+test('lines after the writer failed do not throw and are counted; the failure is told, and the first line refused; there (pino 10): an error a line', async () => {
   const program = `
     const stream = makeStream({ target: 'pino/file', options: { destination: '/proc/no/such/directory' } })
     const logger = pino(stream)

@@ -3,39 +3,38 @@ import { runWith, startWith } from './both'
 
 const messages = (lines: string[]): string[] => lines.map((line) => JSON.parse(line).msg)
 
-describe('process.exit() straight after a log', () => {
-  test.each([
-    ['before ready', ''],
-    ['after ready', "await once(stream, 'ready')"]
-  ])('%s: every line arrives, here as there', async (_, wait) => {
-    const program = `;(async () => {
-      const stream = makeStream(toFile)
-      const logger = pino(stream)
-      ${wait}
+describe.each([
+  ['process.exit()', 'process.exit(3)', 3],
+  ['an uncaught exception', "throw new Error('uncaught')", 1]
+])('%s straight after a log', (_, leave, exitCode) => {
+  const program = (isReady: boolean, exitHandler = ''): string => `
+    ${exitHandler}
+    const stream = makeStream(toFile)
+    const logger = pino(stream)
+    const run = () => {
       for (let n = 0; n < 1000; n++) logger.info('a line')
-      process.exit(3)
-    })()`
-    for (const whose of ['pino10', 'ours'] as const) {
-      const { code, lines } = await runWith(whose, program)
-      expect({ whose, code, lines: lines.length }).toEqual({ whose, code: 3, lines: 1000 })
+      ${leave}
     }
+    ${isReady ? "stream.once('ready', run)" : 'run()'}`
+
+  test.each([['before ready', false], ['after ready', true]])('%s: every line arrives; there: with pino 10 too', async (_, isReady) => {
+    for (const whose of ['pino10', 'ours'] as const) {
+      const { code, lines } = await runWith(whose, program(isReady))
+      expect({ whose, code, lines: lines.length }).toEqual({ whose, code: exitCode, lines: 1000 })
+    }
+  })
+
+  test.each([['before ready', false], ['after ready', true]])('%s: every line arrives though an exit handler before ours leaves at once, to set the code; there (pino 10): none', async (_, isReady) => {
+    const atOnce = program(isReady, "process.on('exit', () => process.exit(4))")
+    const theirs = await runWith('pino10', atOnce)
+    expect({ code: theirs.code, lines: theirs.lines }).toEqual({ code: 4, lines: [] })
+    const { code, lines } = await runWith('ours', atOnce)
+    expect({ code, lines: lines.length }).toEqual({ code: 4, lines: 1000 })
   })
 })
 
-test('an uncaught exception: every line before it arrives, here as there', async () => {
-  const program = `
-    const logger = pino(makeStream(toFile))
-    for (let n = 0; n < 1000; n++) logger.info('a line')
-    throw new Error('uncaught')`
-  for (const whose of ['pino10', 'ours'] as const) {
-    const { code, lines, stderr } = await runWith(whose, program)
-    expect({ whose, code, lines: lines.length }).toEqual({ whose, code: 1, lines: 1000 })
-    expect(stderr).toContain('Error: uncaught')
-  }
-})
-
 describe('lines logged in exit handlers, before and behind that of the transport', () => {
-  test('arrive when the process leaves before ready; there: those of the handlers behind are lost', async () => {
+  test('arrive when the process leaves before ready; there (pino 10): those of the handlers behind are lost', async () => {
     const program = `
       let logger
       process.on('exit', () => logger.info('first handler'))
@@ -49,7 +48,7 @@ describe('lines logged in exit handlers, before and behind that of the transport
     expect(messages(ours.lines)).toEqual(['a line', 'first handler', 'last handler'])
   })
 
-  test("arrive when pino's own exit hook has ended the stream before; there: they are lost", async () => {
+  test("arrive when pino's own exit hook has ended the stream before; there (pino 10): they are lost", async () => {
     const program = `
       const stream = makeStream(toFile)
       const logger = pino(stream)
@@ -76,7 +75,7 @@ describe('a sink that takes nothing at exit', () => {
       process.exit()
     })`
 
-  test('does not hold the process for longer than exitTimeout, and the lines left are told; there: it waits on', async () => {
+  test('does not hold the process for longer than exitTimeout, and the lines left are told; there (pino 10): it waits on', async () => {
     const theirs = startWith('pino10', program)
     await once(theirs, 'spawn')
     const { code, stderr, ms } = await runWith('ours', program)

@@ -27,7 +27,7 @@ async function growthWith (whose: Whose, stream: string): Promise<number> {
   return Number(stdout)
 }
 
-test('memory does not grow while the sink takes nothing; there: it grows with every line', async () => {
+test('memory does not grow while the sink takes nothing; there (pino 10): it grows with every line', async () => {
   const withNothing = await growthWith('ours', '{ write () {} }')
   const stalled = "makeStream({ target: require.resolve('./stalled.js') })"
   expect(await growthWith('pino10', stalled) - withNothing).toBeGreaterThan(LINES * LINE_BYTES / 2 / 1e6)
