@@ -3,6 +3,7 @@
 
 #include "claims.h"
 
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -13,9 +14,15 @@ namespace pino_pinned {
 
 namespace {
 
+struct Holder {
+  // Null while nobody has the key.
+  napi_env env;
+  uint32_t times;
+};
+
 struct Claims {
   std::mutex mutex;
-  std::map<std::string, napi_env> holders;
+  std::map<std::string, Holder> holders;
 };
 
 // Never destroyed: other threads may still end when the process's statics are.
@@ -24,11 +31,13 @@ Claims& TheClaims() {
   return *claims;
 }
 
-void ReleaseHeld(napi_env env, const std::string& key) {
+void ReleaseHeld(napi_env env, const std::string& key, bool is_forgotten) {
   Claims& claims = TheClaims();
   const std::lock_guard<std::mutex> lock(claims.mutex);
   const auto found = claims.holders.find(key);
-  if (found != claims.holders.end() && found->second == env) claims.holders.erase(found);
+  if (found == claims.holders.end() || found->second.env != env) return;
+  found->second.env = nullptr;
+  if (is_forgotten) claims.holders.erase(found);
 }
 
 bool ReadKey(Napi::Value value, std::string* key) {
@@ -46,25 +55,31 @@ Napi::Value Claim(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   std::string key;
   if (!ReadKey(info[0], &key)) return {};
-  bool is_ours = false;
+  uint32_t times = 0;
   bool is_new = false;
   {
     Claims& claims = TheClaims();
     const std::lock_guard<std::mutex> lock(claims.mutex);
-    const auto [place, is_inserted] = claims.holders.emplace(key, env);
-    is_ours = place->second == env;
-    is_new = is_inserted;
+    Holder& holder = claims.holders.emplace(key, Holder{nullptr, 0}).first->second;
+    is_new = holder.env == nullptr;
+    if (is_new) holder = {env, holder.times + 1};
+    if (holder.env == static_cast<napi_env>(env)) times = holder.times;
   }
-  if (is_new && env.AddCleanupHook([env, key] { ReleaseHeld(env, key); }).IsEmpty()) {
-    ReleaseHeld(env, key);
-    is_ours = false;
+  if (is_new && env.AddCleanupHook([env, key] { ReleaseHeld(env, key, false); }).IsEmpty()) {
+    ReleaseHeld(env, key, false);
+    times = 0;
   }
-  return Napi::Boolean::New(env, is_ours);
+  return Napi::Number::New(env, times);
 }
 
 void Release(const Napi::CallbackInfo& info) {
   std::string key;
-  if (ReadKey(info[0], &key)) ReleaseHeld(info.Env(), key);
+  if (!ReadKey(info[0], &key)) return;
+  if (!info[1].IsBoolean()) {
+    ThrowType(info.Env(), "isForgotten must be a boolean");
+    return;
+  }
+  ReleaseHeld(info.Env(), key, info[1].As<Napi::Boolean>());
 }
 
 }  // namespace pino_pinned

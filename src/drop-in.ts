@@ -2,11 +2,8 @@ import { StringDecoder } from 'node:string_decoder'
 import { parentPort } from 'node:worker_threads'
 import { readOptions, type Settings } from './options'
 import { dropInCallers } from './resolve-target'
-import { connectTo } from './stream/connect-guest'
-import type { Connect } from './stream/connection'
 import type { DropCounts } from './stream/drop-teller'
 import { RingStream } from './stream/ring-stream'
-import { findHandle } from './stream/share'
 import { tell } from './stream/tell'
 
 /**
@@ -66,13 +63,8 @@ function send (name: string, args: unknown[]): void {
 }
 
 /** What pino calls in its transport thread. */
-export function dropInTarget (options: unknown): RingStream | Promise<RingStream> {
-  const settings = readOptions(options, { callers: dropInCallers(), way: 'drop-in' })
-  return settings.share ? findHandle(settings).then((handle) => makeStream(handle === undefined ? settings : connectTo(handle))) : makeStream(settings)
-}
-
-function makeStream (way: Settings | Connect): RingStream {
-  const stream = new DropInStream(way)
+export function dropInTarget (options: unknown): RingStream {
+  const stream = new DropInStream(readOptions(options, { callers: dropInCallers(), way: 'drop-in' }))
   stream.on('drop', (counts: DropCounts) => {
     send('drop', [counts])
     send('stats', [stream.stats()])

@@ -1,6 +1,7 @@
 /** What crosses between the application side and the writer thread, besides shared memory. */
 
 import type { FdSink, TargetSink } from './options'
+import type { Handle } from './stream/handle'
 
 /** A ring that another thread attached: what it sends to the writer and to the writer's owner. */
 export interface Announcement {
@@ -35,6 +36,10 @@ export interface WriterData {
   cores: number[] | null
   /** Feed a target line by line: two writers died at the same position. */
   isCareful: boolean
+  /** Another owner's writer had this sink before. */
+  isHeir: boolean
+  /** Threads that look for the writer ask on the channel of this name, and are to be told the handle. */
+  shared?: { key: string, handle: Handle }
   /** What a target's function gets. It stands here because targets look for it in `workerData.workerData`. */
   workerData?: Record<string, unknown>
 }

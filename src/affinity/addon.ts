@@ -59,12 +59,16 @@ export interface Addon {
    * Claims a key for the calling thread: one thread of the process has it, until it releases it or its environment is torn
    * down.
    *
-   * @returns whether the calling thread has it now
+   * @returns which holder of the key the calling thread is, from 1; 0 if another thread has it
    */
-  claim (key: string): boolean
+  claim (key: string): number
 
-  /** Gives back a key that the calling thread has. */
-  release (key: string): void
+  /**
+   * Gives back a key that the calling thread has.
+   *
+   * @param isForgotten its next holder is the first one again
+   */
+  release (key: string, isForgotten: boolean): void
 
   /**
    * Makes a function that publishes a line on the ring in `words`, an Int32Array over a SharedArrayBuffer, and returns

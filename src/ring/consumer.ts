@@ -209,6 +209,12 @@ export class Consumer implements Mark {
     return true
   }
 
+  /** What this ring left unfinished, under a writer of another owner, other rings' output has followed since. */
+  cutOff (): void {
+    if (this.isInsideLine) this.#giveLineUp()
+    this.outputEnds &= ~Ending.InsideText
+  }
+
   #giveLineUp (): void {
     this.skipped++
     this.outputEnds = Ending.InsideGivenUp | (this.outputEnds & Ending.InsideText)

@@ -19,10 +19,15 @@
 export const enum RingWord {
   /** Bytes in the data region, a power of two. Written once, by the maker of the ring. */
   Capacity = 0,
-  /** Number of the ring among those of its writer; 0 is its owner's. Written once, by the maker of the ring. */
+  /**
+   * Number of the ring among those of its writer; 0 is its owner's. Written by the producer's thread: once, and when the ring
+   * goes on to another writer.
+   */
   Id = 1,
   /** 1 when the writer's owner has added up the counts of a ring that nobody will use any more. Written by the writer's owner. */
   Tallied = 2,
+  /** 1 if the producer takes the ring to another writer when this one has ended. Written by the producer's thread, as `Id` is. */
+  MovesOn = 3,
 
   /** Position after the last visible record, in bytes; runs on and wraps at 2^32. Written by the producer. */
   Published = 32,
@@ -49,7 +54,10 @@ export const enum RingWord {
   HighWater = 101,
   /** 1 while a target works on one line alone, to find the line that kills it. Written by the writer. */
   FedAlone = 102,
-  /** The generation of the writer that took the ring in, 0 before the first, or `GIVEN_BACK`. Written by the writer. */
+  /**
+   * The generation of the writer that took the ring in, 0 before the first, or `GIVEN_BACK`. Written by the writer; put back
+   * to 0 by the producer's thread when it takes the ring to another writer, the one before being gone.
+   */
   Adopted = 103,
   /**
    * 1 when the writer has ended: what is published behind `Released` goes nowhere, and counts as dropped. Written by the

@@ -53,7 +53,7 @@ export class Producer {
   readonly #mostPayload: number
   readonly #calmLimit: number
   /** The writer block, only when the writer sleeps until woken. */
-  readonly #wake: Int32Array | null
+  #wake: Int32Array | null
   /** The `Sleeping` number that this producer has already answered with a wake. */
   #woken = 0
 
@@ -228,6 +228,17 @@ export class Producer {
   close (): void {
     this.#isClosed = true
     this.#settle()
+  }
+
+  /**
+   * The ring has another writer.
+   *
+   * @param block its words
+   */
+  wakes (block: Int32Array): void {
+    if (this.#wake === null) return
+    this.#wake = block
+    this.#woken = 0
   }
 
   /** Undoes `close`. */

@@ -16,9 +16,20 @@ const FIRST_LOOK_MS = 5
 const LONGEST_LOOK_MS = 100
 /** How often it looks whether the owner's thread is gone: a thread that is terminated tells nobody. */
 const OWNER_LOOK_MS = 1000
+/** As often, where lines wait for another writer then. */
+const LOST_LOOK_MS = 100
 
 /** Name of the channel on which a writer's owner tells that it ended, failed, or goes on. */
 export function stateChannelName (channelName: string): string { return `${channelName}/state` }
+
+/** A ring that goes from writer to writer. */
+export interface MovingRing {
+  ring: Ring
+  /** When this writer's owner ends. If not, it is the ring's last. */
+  isPassedOn: boolean
+  /** The writer is gone, or has ended with its owner, and another is to be found. */
+  onLost: () => void
+}
 
 /** Another thread's writer, with a ring of one's own into it. Its owner starts, restarts and ends it. */
 export class Guest extends WriterBlock implements WriterAccess {
@@ -32,20 +43,29 @@ export class Guest extends WriterBlock implements WriterAccess {
   #states: BroadcastChannel | undefined
   #ownerLook: NodeJS.Timeout | undefined
   #isDone = false
+  #hasLeft = false
+  readonly #moving: MovingRing | undefined
   readonly #late = noTotals()
 
-  /** @throws {RangeError} `ERR_PINO_PINNED_TOO_MANY_RINGS` */
-  constructor (block: SharedArrayBuffer, channelName: string, capacity: number) {
+  /**
+   * @param moving a ring that is to go on with another writer after this one; without it one is made, for this writer alone
+   * @throws {RangeError} `ERR_PINO_PINNED_TOO_MANY_RINGS`; a moving ring is as it was then
+   */
+  constructor (block: SharedArrayBuffer, channelName: string, capacity: number, moving?: MovingRing) {
     super(block)
     this.#channelName = channelName
+    this.#moving = moving?.isPassedOn === true ? moving : undefined
     if (!this.isOver && !hasFreeSeat(this.block)) throw tooManyRings()
-    this.ring = createRing(capacity)
-    const id = this.ring.words[RingWord.Id] = Atomics.add(this.block, WriterWord.RingsMade, 1) + 1
+    const id = Atomics.add(this.block, WriterWord.RingsMade, 1) + 1
+    // A moving ring is not to be touched in vain, and a stream's own thread is seldom terminated just here.
+    if (moving !== undefined && !this.isOver && !takeSeat(this.block, id)) throw tooManyRings()
+    this.ring = moving === undefined ? createRing(capacity) : entering(moving)
+    this.ring.words[RingWord.Id] = id
     this.thread = producerThread(channelName)
     this.#announcement = { ring: this.ring.shared, thread: this.thread.shared, threadId, name: threadName() }
     this.#announce()
     // Last: if this thread is terminated here, the writer knows of the ring, and frees its seat when it gives it back.
-    if (!this.isOver && !takeSeat(this.block, id)) {
+    if (moving === undefined && !this.isOver && !takeSeat(this.block, id)) {
       this.end()
       throw tooManyRings()
     }
@@ -53,7 +73,16 @@ export class Guest extends WriterBlock implements WriterAccess {
   }
 
   /** Nobody will take another line, unless the writer's owner starts it again. */
-  get isOver (): boolean { return this.writerState >= WriterState.Ended || this.#isOwnerGone }
+  get isOver (): boolean {
+    if (this.#moving !== undefined) return this.writerState === WriterState.Failed
+    return this.writerState >= WriterState.Ended || this.#isOwnerGone
+  }
+
+  /** The writer touches the ring no more, and its sink is not to blame. */
+  get isLost (): boolean {
+    const { writerState } = this
+    return this.#moving !== undefined && writerState !== WriterState.Failed && (writerState === WriterState.Ended || this.#isOwnerGone)
+  }
 
   get #isOwnerGone (): boolean { return Atomics.load(this.block, WriterWord.OwnerGone) === 1 }
 
@@ -89,16 +118,26 @@ export class Guest extends WriterBlock implements WriterAccess {
     this.#states.onmessage = look
     this.#states.unref()
     this.#ownerLook = setInterval(() => {
-      if (!this.#isOwnerGone) return
+      if (this.hasEnded) return this.leave()
+      if (!this.#isOwnerGone && !this.isLost) return
       clearInterval(this.#ownerLook)
       look()
-    }, OWNER_LOOK_MS).unref()
+    }, this.#moving === undefined ? OWNER_LOOK_MS : LOST_LOOK_MS).unref()
+  }
+
+  /** The ring goes on to another writer. */
+  leave (): void {
+    this.#hasLeft = true
+    this.#states?.close()
+    clearInterval(this.#ownerLook)
   }
 
   get isTakenIn (): boolean { return isTakenIn(this.ring) }
 
   /** Only the owner can start a writer. What a guest can do is make sure that its ring is known. */
   keepAlive (): void {
+    if (this.#hasLeft) return
+    if (this.isLost) return this.#moving!.onLost()
     // Pairs with the store in Intake.take: a writer that listens since hears it now, and one that listened before has heard it.
     if (this.isTakenIn || this.isOver || Atomics.load(this.block, WriterWord.Listening) === this.#announcedTo) return
     this.#announce()
@@ -110,6 +149,7 @@ export class Guest extends WriterBlock implements WriterAccess {
     Atomics.store(this.ring.words, RingWord.ProducerDone, 1)
     this.keepAlive()
     this.wake()
+    if (this.#moving !== undefined) return // until the ring is empty its writer may be lost
     this.#states?.close()
     clearInterval(this.#ownerLook)
   }
@@ -121,6 +161,7 @@ export class Guest extends WriterBlock implements WriterAccess {
 
   /** A writer ends with the thread that made it, and if that was terminated, without a last word. */
   #settle (): void {
+    if (this.#moving !== undefined) return
     closeIfMissed(this.ring, this.block)
     // A thread's workers are gone before its environment is torn down: this writer too, also if it had hardly started and
     // could not say so itself.
@@ -151,10 +192,17 @@ export class Guest extends WriterBlock implements WriterAccess {
   #lookLater (): void {
     setTimeout(() => {
       this.keepAlive()
-      if (!this.isTakenIn && !this.isOver) this.#lookLater()
+      if (!this.isTakenIn && !this.isOver && !this.#hasLeft) this.#lookLater()
     }, this.#lookMs).unref()
     this.#lookMs = Math.min(this.#lookMs * 2, LONGEST_LOOK_MS)
   }
+}
+
+/** The writer that had the ring before is gone: nobody else writes these words now. */
+function entering ({ ring, isPassedOn }: MovingRing): Ring {
+  ring.words[RingWord.MovesOn] = isPassedOn ? 1 : 0
+  Atomics.store(ring.words, RingWord.Adopted, 0)
+  return ring
 }
 
 function tooManyRings (): RangeError {

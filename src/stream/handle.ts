@@ -15,11 +15,23 @@ export interface Handle {
   /** Name of the BroadcastChannel on which rings are announced. */
   readonly channel: string
   readonly settings: ProducerSettings
+  /** When the owner of the writer ends, those who share it go on with another one. */
+  readonly isPassedOn: boolean
 }
 
-export function makeHandle (block: SharedArrayBuffer, channel: string, settings: ProducerSettings): Handle {
+/** How other threads come to a writer. */
+export interface Sharing {
+  /** Name of the channel on which those look for it that share it; null if none do. */
+  key: string | null
+  /** Another owner's writer had the sink before. */
+  isHeir: boolean
+  /** When this owner ends, those who share the writer go on with another one. */
+  isPassedOn: boolean
+}
+
+export function makeHandle (block: SharedArrayBuffer, channel: string, settings: ProducerSettings, isPassedOn: boolean): Handle {
   const { capacity, order, onFull, reserve, wait, exitTimeout } = settings
-  return { pinoPinned: VERSION, block, channel, settings: { capacity, order, onFull, reserve, wait, exitTimeout } }
+  return { pinoPinned: VERSION, block, channel, settings: { capacity, order, onFull, reserve, wait, exitTimeout }, isPassedOn }
 }
 
 /** @throws {TypeError} `ERR_PINO_PINNED_OPTION` */

@@ -1,5 +1,8 @@
 import { readdirSync } from 'node:fs'
 
+/** With eight threads that log and four more that are busy on two cores, a start has taken more than three seconds. */
+const MORE_PATIENCE = 10
+
 /**
  * Whether threads still run, asked of the system: a thread can end before it has any way to tell. Only Linux shows them;
  * elsewhere, and where that can't be read, nothing is known.
@@ -17,6 +20,9 @@ export class OsThreads {
     const started = start()
     return { started, threads: new OsThreads(before.size === 0 ? [] : list().filter((id) => !before.has(id))) }
   }
+
+  /** How much longer they may take to do something, being seen to run: on a busy machine even a start can take seconds. */
+  get patience (): number { return this.#ids.length === 0 ? 1 : MORE_PATIENCE }
 
   /** Known to have ended, all of them. */
   get areGone (): boolean {

@@ -27,6 +27,8 @@ export interface Keeper {
   readonly isOver: boolean
   /** The writer knows of the ring. Until then the careful way is every line's, and keeps it from being forgotten. */
   readonly isTakenIn: boolean
+  /** The writer is gone, and the ring is to go on to another one: `keepAlive` sees to that. */
+  readonly isLost?: boolean
   /** Replaces a writer that is known to be dead, without an event loop. */
   keepAlive (): void
   wake (): void
@@ -52,8 +54,8 @@ export class Port {
   readonly producer: Producer
   readonly ring: Ring
   readonly #words: Int32Array
-  readonly #block: Int32Array
-  readonly #keeper: Keeper
+  #block: Int32Array
+  #keeper: Keeper
   readonly #settings: PortSettings
   readonly #commonLimit: number
   #isUnknown: boolean
@@ -85,6 +87,16 @@ export class Port {
     this.producer.close()
   }
 
+  /** The ring has another writer from now on. */
+  moveTo (keeper: Keeper, block: Int32Array): void {
+    this.#keeper = keeper
+    this.#block = block
+    this.producer.wakes(block)
+    this.#isUnknown = !keeper.isTakenIn
+    if (this.#isUnknown) this.producer.close()
+    else if (!this.#isClosed) this.producer.open()
+  }
+
   /** A thread that logs without a turn of its event loop must see to it here that its ring is heard of. */
   #makeKnown (): void {
     this.#keeper.keepAlive()
@@ -113,7 +125,7 @@ export class Port {
    */
   writeCarefully (line: Line, level: number | undefined): boolean {
     if (line.length === 0) return true
-    if (this.#isUnknown) this.#makeKnown()
+    if (this.#isUnknown || this.#keeper.isLost === true) this.#makeKnown()
     const isRefused = this.#keeper.isOver || (this.#isClosed && !this.#isLeaving)
     const measured = measure(line)
     const size = measured === 0 ? Buffer.byteLength(line) : measured >> LEVEL_BITS
@@ -147,7 +159,7 @@ export class Port {
 
   /** Asks for everything published so far to be delivered. Returns a number for `isFlushed`. */
   requestFlush (): number {
-    if (this.#isUnknown) this.#makeKnown()
+    if (this.#isUnknown || this.#keeper.isLost === true) this.#makeKnown()
     if (!this.#keeper.isOver) this.producer.tryPublishNotice()
     const number = (this.#words[RingWord.FlushWanted]! + 1) | 0
     // Pairs with the load in the writer's RingOutlet.answerFlush: whoever sees the number sees what was published before.

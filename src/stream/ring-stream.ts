@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { setImmediate, setTimeout } from 'node:timers'
+import { setImmediate } from 'node:timers'
 import type { Worker } from 'node:worker_threads'
 import { codedError, warn } from '../errors'
 import type { Settings } from '../options'
@@ -9,7 +9,7 @@ import type { Producer } from '../ring/producer'
 import { awaitsLines, keepNoLonger, keepWhileAwaited } from './awaited'
 import { totalsOf } from './counts'
 import { DropTeller } from './drop-teller'
-import type { Connect } from './connection'
+import type { Connect, Connection } from './connection'
 import type { Handle } from './handle'
 import { type Port, progressWatch } from './port'
 import { connectOwn } from './share'
@@ -17,6 +17,7 @@ import { RefusalTeller } from './refusal-teller'
 import { textOf } from './text-of'
 import { type Stats, statsOf } from './stats'
 import type { SupervisorHost } from './supervisor'
+import { Ticker } from './ticker'
 import { Watcher } from './watcher'
 import { stallWatch, type WriterAccess } from './writer-access'
 import { hasDied, hasExited, leftInRing } from './writer-errors'
@@ -49,9 +50,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   readonly #producer: Producer
   readonly #port: Port
-  readonly #writer: WriterAccess
+  /** Another one when the stream shares a writer and that one's owner is gone. */
+  #writer: WriterAccess
   readonly #exitTimeout: number
-  readonly #handle: () => Handle
+  #handle: () => Handle
   readonly #watcher = new Watcher()
   /** With more bytes of the ring in use 'drain' is wanted. */
   readonly #drainAt: number
@@ -64,9 +66,8 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   #error: Error | null = null
   /** Lines accepted when the stream last held an idle process. */
   #acceptedWhenIdle = 0
-  #ticker: NodeJS.Timeout | undefined
-  #tickMs = TICK_MS
-  #isTicking = false
+  readonly #ticker = new Ticker(() => this.#tick())
+  #isEndOrdered = false
   readonly #drops: DropTeller
   readonly #refusals = new RefusalTeller(() => this.onRefused(hasExited()))
 
@@ -101,7 +102,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /** Holds the process until there is an answer; not for a sink that can't be opened now, as a FIFO without a reader. */
   #watchReady (): void {
-    const hasStalled = stallWatch(this.#writer, this.#exitTimeout)
+    const hasStalled = stallWatch(() => this.#writer.isStalled, this.#exitTimeout)
     this.#watcher.watch(() => {
       if (this.#writer.isUp) this.onReady()
       return this.#isReady || this.#isClosed || hasStalled()
@@ -204,11 +205,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   #endWriter (): void {
     const hasStopped = progressWatch(this.#port, this.#exitTimeout)
-    let isOrdered = false
     const order = (): void => {
       // What was dropped is told first; room for that comes as the writer goes on.
-      if (isOrdered || !this.#producer.tryPublishNotice()) return
-      isOrdered = true
+      if (this.#isEndOrdered || !this.#producer.tryPublishNotice()) return
+      this.#isEndOrdered = true
       this.#writer.end()
     }
     order()
@@ -254,9 +254,11 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    * @param callback is called when it is done; gets an error if the writer ended or failed before
    */
   reopen (callback?: (error?: Error) => void): void {
-    const number = this.#writer.reopen()
+    let writer = this.#writer
+    let number = writer.reopen()
     if (typeof callback !== 'function') return
     this.#watcher.watch(() => {
+      if (writer !== this.#writer) number = (writer = this.#writer).reopen()
       const isDone = this.#writer.hasReopened(number)
       if (!isDone && !this.#writer.isOver) return false
       process.nextTick(callback, isDone ? undefined : codedError('ERR_PINO_PINNED_ENDED', 'reopen: the writer has ended'))
@@ -367,6 +369,13 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#close()
   }
 
+  /** @internal The stream's ring has another writer. */
+  onMoved ({ writer, handle }: Connection): void {
+    this.#writer = writer
+    this.#handle = handle
+    if (this.#isEndOrdered) writer.end()
+  }
+
   /** @internal The owner of the writer has ended it, lost it, or started it again. */
   onWriterState (): void {
     if (this.#writer.isOver) this.#close()
@@ -374,20 +383,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   }
 
   #tickSoon (): void {
-    if (this.#isTicking) return
-    this.#isTicking = true
-    // One timer for the stream's life, or two: a write in a flood must not make objects.
-    const tickMs = this.#needsDrain && this.listenerCount('drain') > 0 ? DRAIN_TICK_MS : TICK_MS
-    if (this.#ticker !== undefined && this.#tickMs === tickMs) {
-      this.#ticker.refresh()
-    } else {
-      this.#tickMs = tickMs
-      this.#ticker = setTimeout(() => this.#tick(), tickMs).unref()
-    }
+    if (!this.#ticker.isDue) this.#ticker.soon(this.#needsDrain && this.listenerCount('drain') > 0 ? DRAIN_TICK_MS : TICK_MS)
   }
 
   #tick (): void {
-    this.#isTicking = false
     if (!this.#writer.isOver) this.#producer.tryPublishNotice()
     if (this.#producer.isCalm) this.#wantMetadata(false)
     this.#drops.tell()

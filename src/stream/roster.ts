@@ -59,7 +59,16 @@ export class Roster {
   /** No ring will be attached any more. */
   close (): void {
     this.look()
-    for (const { opened } of this.#rings.values()) closeIfMissed(opened, this.#block)
+    for (const [id, { opened, threadId }] of this.#rings) {
+      if (opened.words[RingWord.MovesOn] === 0) {
+        closeIfMissed(opened, this.#block)
+      } else {
+        // What this writer did for it stays here; from now on it is another's.
+        const totals = totalsOf(opened)
+        addTotals(this.#threads.get(threadId)!.gone, { ...totals, linesAccepted: totals.linesWritten + totals.linesSkipped })
+        this.#rings.delete(id)
+      }
+    }
     this.#channel?.close()
     this.#channel = undefined
     clearTimeout(this.#timer)

@@ -1,9 +1,9 @@
-import type { Transferable } from 'node:worker_threads'
+import { isMainThread, type Transferable } from 'node:worker_threads'
 import type { Settings } from '../options'
-import { createRing, createWriterBlock, LEAST_CAPACITY_BYTES } from '../ring/layout'
+import { createRing, createWriterBlock, LEAST_CAPACITY_BYTES, RingWord } from '../ring/layout'
 import { resolveCores, sayOnceThatAddonIsMissing } from './cores'
 import { Departure } from './departure'
-import { type Handle, makeHandle } from './handle'
+import type { Handle, Sharing } from './handle'
 import { Port, progressWatch } from './port'
 import { addLeaver, removeLeaver } from './process-exit'
 import type { Connection } from './connection'
@@ -22,15 +22,24 @@ const forgotten = new FinalizationRegistry<{ port: Port, supervisor: Supervisor,
 })
 
 /** Streams whose writer other threads use. */
-const shared = new Set<RingStream>()
+const owners = new Set<RingStream>()
 
-/** Gives a stream a writer of its own. */
-export function startWriter (stream: RingStream, settings: Settings): Connection {
+/**
+ * Gives a stream a writer of its own.
+ *
+ * @param shared how other threads find it, if they may
+ * @param kept what the stream logs through already, while it has no writer
+ */
+export function startWriter (stream: RingStream, settings: Settings, shared?: { key: string, isHeir: boolean }, kept?: Port): Connection {
   const cores = resolveCores(settings)
   sayOnceThatAddonIsMissing()
-  const ring = createRing(Math.max(settings.capacity, LEAST_CAPACITY_BYTES))
-  const supervisor = new Supervisor(createWriterBlock(), ring, settings, cores, stream)
-  const port = new Port(ring, supervisor.block, supervisor, { ...settings, patienceMs: stream.patienceMs(settings) })
+  const ring = kept?.ring ?? createRing(Math.max(settings.capacity, LEAST_CAPACITY_BYTES))
+  ring.words[RingWord.Id] = ring.words[RingWord.MovesOn] = 0
+  // What the main thread ends, it ends for all: there is no other that outlives it.
+  const sharing: Sharing = { key: shared?.key ?? null, isHeir: shared?.isHeir ?? false, isPassedOn: shared !== undefined && !isMainThread }
+  const supervisor = new Supervisor(createWriterBlock(), ring, settings, cores, stream, sharing)
+  const port = kept ?? new Port(ring, supervisor.block, supervisor, { ...settings, patienceMs: stream.patienceMs(settings) })
+  if (kept !== undefined) port.moveTo(supervisor, supervisor.block)
   followProcess(port, supervisor, settings)
   forgotten.register(stream, { port, supervisor, exitTimeout: settings.exitTimeout })
   if (settings.sink.kind === 'target') {
@@ -38,11 +47,11 @@ export function startWriter (stream: RingStream, settings: Settings): Connection
   }
   const handle = (): Handle => {
     // Other threads log through it now: that this one forgot the stream does not matter any more.
-    if (!stream.closed && !shared.has(stream)) {
-      shared.add(stream)
-      stream.once('close', () => shared.delete(stream))
+    if (!stream.closed && !owners.has(stream)) {
+      owners.add(stream)
+      stream.once('close', () => owners.delete(stream))
     }
-    return makeHandle(supervisor.block.buffer as SharedArrayBuffer, supervisor.share(), settings)
+    return supervisor.share()
   }
   const { exitTimeout, sync } = settings
   return { port, writer: supervisor, exitTimeout, bufferSize: sync ? undefined : settings.bufferSize, handle }

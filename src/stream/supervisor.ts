@@ -2,18 +2,20 @@ import { existsSync } from 'node:fs'
 import { setTimeout } from 'node:timers'
 import { BroadcastChannel, SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
-import { codedError, show } from '../errors'
+import { codedError } from '../errors'
 import { nameOfSink } from '../option-sink'
 import type { Settings } from '../options'
 import { Command, RingCount, RingWord, WriterState, WriterWord, type Ring } from '../ring/layout'
 import type { WriterData, WriterMessage } from '../writer-data'
 import type { Totals } from './counts'
 import { stateChannelName } from './guest'
+import { type Handle, makeHandle, type Sharing } from './handle'
 import { OsThreads } from './os-threads'
 import { withoutPreloads, withPreloads } from './preloads'
 import { Roster } from './roster'
 import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
 import { WriterBlock } from './writer-block'
+import { asError } from './writer-errors'
 import { writerFile } from './writer-file'
 
 /** Pause before the writer is started again after a second, third … death in a row. The first costs no pause. */
@@ -53,6 +55,7 @@ export interface SupervisorHost {
 export class Supervisor extends WriterBlock implements WriterAccess {
   readonly #settings: Settings
   readonly #cores: number[] | null
+  readonly #sharing: Sharing
   readonly #ring: Ring
   /** The rings of other threads. */
   readonly #roster: Roster
@@ -81,8 +84,9 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   /** The last message that the stream sent to the target, for its successor. */
   #config: unknown
 
-  constructor (block: SharedArrayBuffer, ring: Ring, settings: Settings, cores: number[] | null, host: SupervisorHost) {
+  constructor (block: SharedArrayBuffer, ring: Ring, settings: Settings, cores: number[] | null, host: SupervisorHost, sharing: Sharing) {
     super(block)
+    this.#sharing = sharing
     this.#ring = ring
     this.#roster = new Roster(`pino-pinned/${process.pid}/${Math.random().toString(36).slice(2)}`, this.block, () => this.#orderEnd())
     this.#settings = settings
@@ -129,12 +133,16 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   get othersLinesLeft (): number { return this.#roster.linesLeft }
   others (): { totals: Totals, producers: ProducerStats[] } { return this.#roster.stats() }
 
-  /** Lets other threads attach rings. Returns the name of the channel on which they announce them. */
-  share (): string {
+  /** Lets other threads attach rings. Returns what they need for it. */
+  share (): Handle {
     if (!this.#isShared) addon?.storeAtThreadExit(this.block, WriterWord.OwnerGone, 1)
     this.#isShared = true
     if (!this.isOver) this.#roster.open()
-    return this.#roster.channelName
+    return this.#handle
+  }
+
+  get #handle (): Handle {
+    return makeHandle(this.block.buffer as SharedArrayBuffer, this.#roster.channelName, this.#settings, this.#sharing.isPassedOn)
   }
 
   /** Tells the writer to take everything to the sink, close it and end; first of all the rings that it may not know yet. */
@@ -186,7 +194,8 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     if (this.isOver) return
     this.#roster.look()
     if (this.#isEndWanted && Atomics.load(this.block, WriterWord.Command) !== Command.End) this.#orderEnd()
-    if (this.#restartAt === undefined && this.#isKnownGone()) this.#died(new Error('the writer thread is gone'))
+    // Asked again: it may have ended as it was told to, and gone, since the first look.
+    if (this.#restartAt === undefined && this.#isKnownGone() && !this.isOver) this.#died(new Error('the writer thread is gone'))
     if (this.#restartAt !== undefined && performance.now() >= this.#restartAt) this.#restart()
   }
 
@@ -218,7 +227,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   #hasTakenBack (): boolean {
     const offer = this.#generation * 2
     if (Atomics.load(this.block, WriterWord.Claim) !== offer) return false
-    const patienceMs = Math.min(CLAIM_PATIENCE_MS * 2 ** this.#deaths, LONGEST_PAUSE_MS)
+    const patienceMs = Math.min(CLAIM_PATIENCE_MS * 2 ** this.#deaths, LONGEST_PAUSE_MS) * this.#threads.patience
     if (performance.now() - this.#startedAt < patienceMs && !this.#threads.areGone) return false
     // Pairs with the compare-exchange in the writer's main.ts: one of the two has the rings.
     return Atomics.compareExchange(this.block, WriterWord.Claim, offer, 0) === offer
@@ -257,7 +266,9 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       dropNotice,
       name,
       cores: this.#cores,
-      isCareful: this.#deaths >= DEATHS_BEFORE_CARE
+      isCareful: this.#deaths >= DEATHS_BEFORE_CARE,
+      isHeir: this.#sharing.isHeir,
+      shared: this.#sharing.key === null ? undefined : { key: this.#sharing.key, handle: this.#handle }
     }
     if (sink.kind === 'fd') return { name, env: SHARE_ENV, ...withoutPreloads(), workerData: data } // to copy it takes time
     return { name, trackUnmanagedFds: false, ...withPreloads(worker), ...worker, workerData: { ...data, workerData: { $context: CONTEXT, ...sink.options } } }
@@ -283,6 +294,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   }
 
   #exited (generation: number, code: number): void {
+    if (this.#isClosed) this.#settleState()
     if (generation !== this.#generation || this.#isClosed || this.#restartAt !== undefined) return
     if (this.hasEnded) {
       this.#closed()
@@ -351,9 +363,17 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     this.#isClosed = true
     this.#letHostGo()
     this.#roster.close()
-    if (this.writerState < WriterState.Ended) Atomics.store(this.block, WriterWord.State, WriterState.Failed)
+    // One that was given up is at work until its thread has exited: rings must not go on to another before.
+    if (!this.#sharing.isPassedOn) this.#settleState()
     this.#tellState()
     this.onClosed()
+  }
+
+  /** The writer is closed, and did not get to say so. */
+  #settleState (): void {
+    if (this.writerState >= WriterState.Ended) return
+    Atomics.store(this.block, WriterWord.State, this.#sharing.isPassedOn ? WriterState.Ended : WriterState.Failed)
+    this.#tellState()
   }
 
   /** Streams of other threads look at the state now. */
@@ -377,11 +397,4 @@ export class Supervisor extends WriterBlock implements WriterAccess {
 /** Apart: a closure made in the constructor would share its scope with the others there, and these live on. */
 function strongReference<T extends object> (object: T): Pick<WeakRef<T>, 'deref'> {
   return { deref: () => object }
-}
-
-/** Errors of some classes cross between threads as plain objects, and a target may send anything. */
-function asError (reason: unknown): Error {
-  if (reason instanceof Error) return reason
-  const { message } = (reason ?? {}) as { message?: unknown }
-  return new Error(typeof message === 'string' ? message : show(reason), { cause: reason })
 }

@@ -55,10 +55,10 @@ export interface WriterAccess extends Keeper {
 }
 
 /** A look that says whether the sink has kept the writer waiting for `patienceMs`. */
-export function stallWatch (writer: WriterAccess, patienceMs: number): () => boolean {
+export function stallWatch (isStalled: () => boolean, patienceMs: number): () => boolean {
   const patience = new Patience()
   return () => {
-    if (writer.isStalled) return patience.look() > patienceMs
+    if (isStalled()) return patience.look() > patienceMs
     patience.renew()
     return false
   }

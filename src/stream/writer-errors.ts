@@ -1,4 +1,4 @@
-import { codedError } from '../errors'
+import { codedError, show } from '../errors'
 
 /** What a stream says of its writer. */
 
@@ -22,4 +22,11 @@ export function hasDied (restarts: number, reason: Error, sink: string): Error {
   const { exitCode } = reason as { exitCode?: number }
   const why = exitCode === undefined ? reason.message : `${reason.message} with code ${exitCode}`
   return new Error(`the log writer died and is started again (restart ${restarts}, sink: ${sink}): ${why}`, { cause: reason })
+}
+
+/** Errors of some classes cross between threads as plain objects, and a target may send anything. */
+export function asError (reason: unknown): Error {
+  if (reason instanceof Error) return reason
+  const { message } = (reason ?? {}) as { message?: unknown }
+  return new Error(typeof message === 'string' ? message : show(reason), { cause: reason })
 }

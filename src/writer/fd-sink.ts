@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readlinkSync, writeSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readlinkSync, readSync, writeSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { addon, WriteMode } from '../affinity/addon'
@@ -52,6 +52,28 @@ export class FdSink {
 
   /** Opened again, the path led to the very file that it led to before: it has what it took. */
   get isSameFile (): boolean { return this.#isSameFile }
+
+  /** Whether it is a file whose last byte is no newline. */
+  get endsInsideLine (): boolean {
+    if (!this.#isRegular || this.#path === null) return false
+    const last = Buffer.alloc(1)
+    let fd = -1
+    try {
+      fd = openSync(this.#path, 'r')
+      return readSync(fd, last, 0, 1, fstatSync(fd).size - 1) === 1 && last[0] !== NEWLINE
+    } catch {
+      return false // it may not be read, or is empty
+    } finally {
+      if (fd >= 0) closeSync(fd)
+    }
+  }
+
+  /** Ends the line that it ends inside. */
+  endLine (): void {
+    try {
+      writeSync(this.#fd, '\n')
+    } catch {} // the next line is torn then
+  }
 
   /** Opens the sink, again if it was open. Throws what the system says. */
   open (): void {

@@ -1,6 +1,7 @@
 import type { Consumer } from '../ring/consumer'
 import { Ending } from '../ring/layout'
 import { nameOf } from '../errno'
+import { Patience } from '../patience'
 import type { FdSink as FdSinkSettings } from '../options'
 import { FdSink, type SystemError } from './fd-sink'
 import { pausesOf, remedyOfOpen, remedyOfWrite } from './sink-errors'
@@ -12,6 +13,8 @@ import { Turns } from './turns'
 const MUCH_BYTES = 32 * 1024
 /** Each pause is this much longer than the one before. */
 const PAUSE_GROWTH = 1.5
+/** How long the rest of a line is awaited that an owner's thread took away with it: threads look ten times a second. */
+const REST_PATIENCE_MS = 500
 
 /** Takes lines to a file descriptor in a plain loop, without an event loop, until told to end. */
 export class FdWriter {
@@ -43,9 +46,10 @@ export class FdWriter {
       thread.ready()
       // What a writer before this one left half written comes first.
       for (const outlet of thread.outlets) if (outlet.consumer.gatherUnderWay()) this.#takeGathered(outlet)
+      this.#awaitRest()
       // Before the look at the order to end: one that comes meanwhile must not be slept through.
       for (thread.waiter.begin(); !thread.isEnding || !thread.isDrained; thread.waiter.begin()) {
-        thread.takeRings()
+        this.#turns.tookIn(thread.takeRings())
         if (thread.wantsReopen && !this.#isInsideLine) this.#reopen()
         const taken = this.#drain()
         if (taken > 0) thread.waiter.worked()
@@ -64,10 +68,28 @@ export class FdWriter {
     }
   }
 
+  /** A file that another owner's writer left inside a line: the ring with the rest of it will come soon, or the line is ended. */
+  #awaitRest (): void {
+    const thread = this.#thread
+    if (!thread.data.isHeir || this.#turns.hasBegun || !this.#sink.endsInsideLine) return
+    const patience = new Patience()
+    while (!this.#turns.hasBegun && !thread.isEnding && patience.look() < REST_PATIENCE_MS) {
+      this.#turns.tookIn(thread.takeRings())
+      thread.waiter.hold()
+    }
+    if (!this.#turns.hasBegun) this.#sink.endLine()
+  }
+
   /** One batch of each ring. Returns the bytes of the largest. */
   #drain (): number {
     const { outlets } = this.#thread
-    const most = this.#turns.round((outlet, until) => outlet.consumer.gather(Infinity, until) ? this.#takeGathered(outlet) : 0)
+    const most = this.#turns.round((outlet, until) => {
+      const { consumer } = outlet
+      if (!consumer.gatherUnderWay()) return consumer.gather(Infinity, until) ? this.#takeGathered(outlet) : 0
+      // Under another owner's writer; what the sink has of a line is not its end any more if another ring's came behind it.
+      if (!this.#turns.isLast(outlet) && consumer.isTakenInsideLine) consumer.rewind(false)
+      return this.#takeGathered(outlet)
+    })
     for (const outlet of outlets) outlet.answerFlush()
     this.#thread.giveBackRings()
     return most
@@ -188,6 +210,7 @@ export class FdWriter {
       this.#thread.setStalled(Math.abs(errno))
     }
     this.#thread.waiter.pause(this.#pauseMs)
+    this.#thread.answer()
     this.#pauseMs = Math.min(this.#pauseMs * PAUSE_GROWTH, pauses.longest)
     for (const outlet of this.#thread.outlets) outlet.consumer.look() // keeps the high water true
   }

@@ -2,9 +2,15 @@ import { hostname } from 'node:os'
 import { Consumer, type FormatNotice } from '../ring/consumer'
 import { Ending, LEVEL_SLOTS, type Ring, RingCount, RingWord } from '../ring/layout'
 import { LEVEL_NAMES } from '../levels'
+import { Patience } from '../patience'
 import { ProducerLife } from './producer-life'
 
 const WARN = 40
+/**
+ * A line that its producer publishes part by part, longer than its ring, keeps the others waiting this long from its last
+ * part. Then it is closed, and its rest left out: the writer waits for nobody.
+ */
+export const LINE_PATIENCE_MS = 1000
 
 /** The line that stands in the log where lines were dropped. */
 const noticeOf: FormatNotice = (counts) => {
@@ -43,6 +49,7 @@ export class RingOutlet {
   readonly #life: ProducerLife | null
   /** Position after the last record that is written before the writer ends. */
   #lastPosition: number | undefined
+  #restPatience: Patience | undefined
 
   constructor (ring: Ring, dropNotice: boolean, thread?: SharedArrayBuffer) {
     this.#words = ring.words
@@ -86,7 +93,17 @@ export class RingOutlet {
       this.consumer.look()
       this.#lastPosition = this.consumer.published
     }
-    return ((position - this.#lastPosition) | 0) >= 0
+    if (((position - this.#lastPosition) | 0) < 0) return false
+    if (!this.#goesOnInsideLine) return true
+    this.#lastPosition = undefined
+    return false
+  }
+
+  /** The next writer of the ring must not begin inside a line: its rest is about to come. */
+  get #goesOnInsideLine (): boolean {
+    if (this.#words[RingWord.MovesOn] === 0 || !this.consumer.isInsideLine) return false
+    this.#restPatience ??= new Patience()
+    return this.#restPatience.look() < LINE_PATIENCE_MS
   }
 
   /** Whether the producer waits for a flush. */

@@ -98,7 +98,7 @@ export class StreamWriter {
   #tick (): void {
     const thread = this.#thread
     if (this.#isEnding || this.#isDead) return
-    thread.takeRings()
+    this.#turns.tookIn(thread.takeRings())
     if (thread.wantsReopen) thread.reopened(thread.reopenWanted)
     const didWork = this.#turns.round((outlet, until) => !this.#isFull && this.#feed(outlet, until) ? 1 : 0) > 0
     this.#confirm()

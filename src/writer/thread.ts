@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Command, GIVEN_BACK, letGo, openRing, RingWord, WriterState, WriterWord } from '../ring/layout'
 import { freeSeat, seated } from '../ring/seats'
 import type { Announcement, ErrorDetails, WriterData, WriterMessage } from '../writer-data'
+import { Answerer } from './answerer'
 import { Intake } from './intake'
 import { RingOutlet } from './rings'
 import { Waiter } from './waiter'
@@ -24,6 +25,7 @@ export class WriterThread {
   outlets: readonly RingOutlet[]
   readonly waiter: Waiter
   readonly #intake: Intake
+  readonly #answerer: Answerer | null
   /** `RingsMade` when no ring was missing, or none was waited for any more; and since when one is waited for. */
   #completeAt = 0
   #missingSince: number | undefined
@@ -33,13 +35,14 @@ export class WriterThread {
     this.block = new Int32Array(this.data.block)
     this.outlets = [new RingOutlet(openRing(this.data.ring), this.data.dropNotice)]
     this.#intake = new Intake(this.block, this.data.channel, this.data.generation)
+    this.#answerer = this.data.shared === undefined ? null : new Answerer(this.data.shared)
     this.#adopt(this.data.attached.splice(0)) // what stays in the list is held for the thread's life
     this.takeRings()
     this.waiter = new Waiter(this.data.block, this.data.wait, this.outlets[0]!.consumer.ring.capacity)
   }
 
   /** An earlier writer had this sink open. */
-  get isSuccessor (): boolean { return Atomics.load(this.block, WriterWord.Opened) > 0 }
+  get isSuccessor (): boolean { return this.data.isHeir || Atomics.load(this.block, WriterWord.Opened) > 0 }
 
   get isEnding (): boolean { return Atomics.load(this.block, WriterWord.Command) === Command.End }
 
@@ -49,10 +52,14 @@ export class WriterThread {
   /** Bound, to be handed to the waiter: nothing is published that is not taken. */
   readonly hasNothingToTake = (): boolean => this.outlets.every(({ consumer }) => consumer.available === 0)
 
-  /** Takes in the rings that other threads have attached since. */
-  takeRings (): void {
-    if (this.#intake.hasNews) this.#adopt(this.#intake.take())
+  /** Takes in the rings that other threads have attached since. Returns these. */
+  takeRings (): readonly RingOutlet[] {
+    this.answer()
+    return this.#intake.hasNews ? this.#adopt(this.#intake.take()) : []
   }
+
+  /** Tells threads that ask where the writer is, now and then: without an event loop the owner can't. */
+  answer (): void { this.#answerer?.look() }
 
   /** Whether there is a ring that may hold lines older than those of the others, and is worth waiting for. */
   get missesRings (): boolean {
@@ -68,15 +75,18 @@ export class WriterThread {
     return false
   }
 
-  #adopt (announcements: readonly Announcement[]): void {
+  #adopt (announcements: readonly Announcement[]): readonly RingOutlet[] {
     const { generation, dropNotice } = this.data
+    const taken: RingOutlet[] = []
     for (const { ring, thread } of announcements) {
       const opened = openRing(ring)
       const adopted = Atomics.load(opened.words, RingWord.Adopted)
       if (adopted === generation || adopted === GIVEN_BACK) continue // announced more than once
-      this.outlets = [...this.outlets, new RingOutlet(opened, dropNotice, thread)]
+      taken.push(new RingOutlet(opened, dropNotice, thread))
       Atomics.store(opened.words, RingWord.Adopted, generation)
     }
+    if (taken.length > 0) this.outlets = [...this.outlets, ...taken]
+    return taken
   }
 
   /** Gives back the rings whose producers are done, when they are empty. Returns these. */
@@ -117,7 +127,9 @@ export class WriterThread {
   /** Everything was taken and the sink is closed. What other threads published meanwhile will not be looked at. */
   ended (): void {
     // In this order: who finds the writer ended counts what it left behind.
-    for (const { consumer } of this.outlets) Atomics.store(consumer.ring.words, RingWord.Closed, 1)
+    for (const { consumer: { ring: { words } } } of this.outlets) {
+      if (words[RingWord.MovesOn] === 0) Atomics.store(words, RingWord.Closed, 1)
+    }
     this.#setState(WriterState.Ended)
   }
 

@@ -1,12 +1,7 @@
 import { Patience } from '../patience'
 import { monotonicMs } from '../ring/timed-producer'
-import type { RingOutlet } from './rings'
+import { LINE_PATIENCE_MS, type RingOutlet } from './rings'
 
-/**
- * A line that its producer publishes part by part, longer than its ring, keeps the others waiting this long from its last
- * part. Then it is closed, and its rest left out: the writer waits for nobody.
- */
-const LINE_PATIENCE_MS = 1000
 /** With `order: 'time'` a line is held back so long: another thread may be about to publish an earlier one. */
 const GRACE_MS = 1
 
@@ -43,6 +38,22 @@ export class Turns {
     this.#last = thread.outlets.find(({ consumer }) => consumer.isInsideText || consumer.isInsideLine)
     this.#close = close
   }
+
+  /** Whether there was output, or what comes first is known: the rest of what another writer left unfinished. */
+  get hasBegun (): boolean { return this.#last !== undefined }
+
+  /** Rings were taken in. Under another owner's writer one of them may have been left inside a line. */
+  tookIn (outlets: readonly RingOutlet[]): void {
+    for (const outlet of outlets) {
+      const { consumer } = outlet
+      const isUnfinished = consumer.isInsideText || consumer.isInsideLine || consumer.isUnderWay
+      if (this.#last === undefined) this.#last = isUnfinished ? outlet : undefined
+      else if (!consumer.isUnderWay) consumer.cutOff()
+    }
+  }
+
+  /** Whether the ring's output came last, or will be the first. */
+  isLast (outlet: RingOutlet): boolean { return this.#last === outlet }
 
   /**
    * One turn for each ring that has something, or with `order: 'time'` as many as their lines change places.

@@ -2,12 +2,12 @@ import { once, startWorker, theAddon } from './support'
 
 const addon = theAddon()
 
-/** A worker that claims what it is sent and answers whether it has it. */
-function startClaimer (): { claim: (key: string) => Promise<boolean>, terminate: () => Promise<unknown> } {
+/** A worker that claims what it is sent and answers which of its holders it is. */
+function startClaimer (): { claim: (key: string) => Promise<number>, terminate: () => Promise<unknown> } {
   const worker = startWorker("parentPort.on('message', (key) => parentPort.postMessage(addon.claim(key)))", null)
-  const claim = async (key: string): Promise<boolean> => {
-    const [[isOurs]] = await Promise.all([once(worker, 'message'), worker.postMessage(key)])
-    return isOurs as boolean
+  const claim = async (key: string): Promise<number> => {
+    const [[times]] = await Promise.all([once(worker, 'message'), worker.postMessage(key)])
+    return times as number
   }
   return { claim, terminate: () => worker.terminate() }
 }
@@ -15,23 +15,25 @@ function startClaimer (): { claim: (key: string) => Promise<boolean>, terminate:
 describe('a key', () => {
   test('belongs to the first thread that claims it, until that releases it', async () => {
     const other = startClaimer()
-    expect(addon.claim('one')).toBe(true)
-    expect(addon.claim('one')).toBe(true)
-    expect(await other.claim('one')).toBe(false)
-    expect(await other.claim('another')).toBe(true)
-    expect(addon.claim('another')).toBe(false)
-    addon.release('another') // not ours to give
-    expect(addon.claim('another')).toBe(false)
-    addon.release('one')
-    expect(await other.claim('one')).toBe(true)
+    expect(addon.claim('one')).toBe(1)
+    expect(addon.claim('one')).toBe(1)
+    expect(await other.claim('one')).toBe(0)
+    expect(await other.claim('another')).toBe(1)
+    expect(addon.claim('another')).toBe(0)
+    addon.release('another', false) // not ours to give
+    expect(addon.claim('another')).toBe(0)
+    addon.release('one', false)
+    expect(await other.claim('one')).toBe(2)
     await other.terminate()
   })
 
   test('is free again when its thread is terminated, and not before', async () => {
     const other = startClaimer()
-    expect(await other.claim('mortal')).toBe(true)
-    expect(addon.claim('mortal')).toBe(false)
+    expect(await other.claim('mortal')).toBe(1)
+    expect(addon.claim('mortal')).toBe(0)
     await other.terminate()
-    expect(addon.claim('mortal')).toBe(true)
+    expect(addon.claim('mortal')).toBe(2)
+    addon.release('mortal', true)
+    expect(addon.claim('mortal')).toBe(1) // nobody remembers the others
   })
 })

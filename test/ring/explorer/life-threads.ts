@@ -250,7 +250,7 @@ export function owning (thread: Thread, plan: LifePlan, plants: Plant[]): Body {
     .reduce((sum, own) => sum.map((count, i) => count - countsOf(own)[i]!), countsOf(roster.stats().totals))
   return () => {
     timers.clear()
-    const supervisor = new Supervisor(shared(BLOCK), thread.ringAt(0), { ...OWNERS_SETTINGS, wait: plan.wait ?? 'poll' } as never, null, HOST)
+    const supervisor = new Supervisor(shared(BLOCK), thread.ringAt(0), { ...OWNERS_SETTINGS, wait: plan.wait ?? 'poll' } as never, null, HOST, { key: null, isHeir: false, isPassedOn: false })
     supervisor.share()
     let mayEnd = plan.ends === true
     /** In a last turn, when nobody else did anything any more. */
