@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers'
 import { BroadcastChannel, receiveMessageOnPort } from 'node:worker_threads'
-import { letGo, openRing, RingWord, type Ring, ThreadCount, ThreadWord } from '../ring/layout'
+import { letGo, openRing, RingWord, type Ring, ThreadCount, ThreadWord, WriterState, WriterWord } from '../ring/layout'
 import type { Announcement } from '../writer-data'
 import { announce, isGivenBack, isTakenIn } from './announce'
 import { addTotals, dropsOf, highWaterOf, noTotals, totalsOf, type Totals } from './counts'
@@ -165,9 +165,11 @@ export class Roster {
   /** Keeps the counts of rings that nobody will use any more, and of threads that are gone, instead of these. */
   #tidy (gone: readonly Thread[]): void {
     const busy = new Set<number>()
+    // A writer can die between closing its rings and saying that it has ended: its successor delivers what is in them.
+    const hasEnded = Atomics.load(this.#block, WriterWord.State) === WriterState.Ended
     for (const [id, { threadId, opened }] of this.#rings) {
       const thread = this.#threads.get(threadId)!
-      if (!isGivenBack(opened) && !(isClosed(opened) && gone.includes(thread))) {
+      if (!isGivenBack(opened) && !(hasEnded && isClosed(opened) && gone.includes(thread))) {
         busy.add(threadId)
         continue
       }
