@@ -28,7 +28,9 @@ export class Member {
     this.name = name
     this.measure = measure
     this.file = file ?? join(directory, `${name}-${++count}.log`)
-    this.child = fork(CHILD, [name, this.file, JSON.stringify(more)], { execArgv, env: { ...process.env, ...own, ...env } })
+    // A child is killed, and removes nothing: what it makes is in our directory.
+    const settings = { ...process.env, ...own, ...env, BENCH_DIRECTORY: directory }
+    this.child = fork(CHILD, [name, this.file, JSON.stringify(more)], { execArgv, env: settings })
     this.isStopped = false
     running.add(this.child)
     this.child.on('exit', () => running.delete(this.child))
