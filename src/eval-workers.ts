@@ -17,12 +17,19 @@ type Construct = (options: Options) => workerThreads.Worker
 const BROUGHT_ALONG = ['--require', join(__dirname, 'register-in-eval.js')]
 const REGISTER = join(__dirname, 'register.js')
 
+/** Environment data: the flags of the thread that starts such a worker, also those that no thread can be given. */
+const FLAGS_KEY = 'pino-pinned/execArgv'
+
 /**
  * Makes `process.execArgv` what it would be without us: the application may look at it, and processes that it starts take it
- * on. In such a worker alone the flags are missing that no thread can be given.
+ * on.
  */
 export function tidyFlags (): void {
-  if (BROUGHT_ALONG.every((word, at) => process.execArgv[at] === word)) process.execArgv.splice(0, BROUGHT_ALONG.length)
+  const { execArgv } = process
+  if (!BROUGHT_ALONG.every((word, at) => execArgv[at] === word)) return
+  const inherited = workerThreads.getEnvironmentData(FLAGS_KEY) as unknown as string[] | undefined
+  execArgv.splice(0, inherited === undefined ? BROUGHT_ALONG.length : Infinity, ...(inherited ?? []))
+  workerThreads.setEnvironmentData(FLAGS_KEY, undefined)
 }
 
 /** Has the workers of this thread that are given text load register, where Node's rules for `--import` give it to a file. */
@@ -37,8 +44,9 @@ export function coverEvalWorkers (): void {
 class EvalWorkers {
   /** What `--import` names and brings register. */
   readonly #names: readonly string[]
+  readonly #all: readonly string[] = [...process.execArgv]
   /** The flags of this thread, in the end without those that are the whole process's: a thread can't be given these. */
-  #flags: readonly string[] = [...process.execArgv]
+  #flags = this.#all
 
   constructor (names: readonly string[]) {
     this.#names = names
@@ -71,12 +79,15 @@ class EvalWorkers {
     for (;;) {
       const flags = options.execArgv || this.#flags
       try {
+        if (!options.execArgv) workerThreads.setEnvironmentData(FLAGS_KEY, this.#all as never)
         return construct(withExecArgv(options, [...BROUGHT_ALONG, ...flags]))
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INVALID_EXEC_ARGV') throw error
         const accepted = withoutRefused(flags, (error as Error).message)
         if (options.execArgv || accepted.length === flags.length) return construct(options)
         this.#flags = accepted // Node does not name all that it refuses at once
+      } finally {
+        workerThreads.setEnvironmentData(FLAGS_KEY, undefined)
       }
     }
   }

@@ -148,7 +148,7 @@ describe('pino-pinned/register', () => {
 
     test.each([
       ['the command line', ['--import', 'pino-pinned/register'], '', '--import pino-pinned/register'],
-      ['the command line, beside flags that a worker can\'t be given', ['--expose-gc', '--trace-event-categories', 'node.perf', '--no-warnings', '--max-old-space-size=512', '--import=pino-pinned/register'], '', '--no-warnings --import=pino-pinned/register'],
+      ['the command line, beside flags that a worker can\'t be given', ['--expose-gc', '--trace-event-categories', 'node.perf', '--no-warnings', '--max-old-space-size=512', '--import=pino-pinned/register'], '', '--expose-gc --trace-event-categories node.perf --no-warnings --max-old-space-size=512 --import=pino-pinned/register'],
       ['NODE_OPTIONS', [], '--max-old-space-size=512 --import "pino-pinned/register"', '']
     ])('reaches them from %s', async (_, flags, nodeOptions, flagsThere) => {
       const application = new Application(PACKAGES)

@@ -45,6 +45,16 @@ test('a writer for a pino transport is pinned and named too', async () => {
   expect(threads).toContainEqual({ name: 'log-writer', cores: String(last) })
 })
 
+test.each([
+  ['a file', { destination: file(), core: last }],
+  ['a target', { target: 'pino-pretty', caller: join(__dirname, 'x.js') }],
+  ['a target with a core', { target: 'pino-pretty', core: last, caller: join(__dirname, 'x.js') }]
+])("only the writer has its name, not libuv's pool, which may be started from it: %s", async (_, options) => {
+  const { stdout } = await runScript(program({ ...options, name: 'log-writer' }))
+  const names = JSON.parse(stdout).threads.map(({ name }: { name: string }) => name)
+  expect(names.filter((name: string) => name === 'log-writer')).toHaveLength(1)
+})
+
 test('without a core, a writer started by a pinned thread runs on all cores of the process', async () => {
   const { stdout } = await runScript(`require('pino-pinned/affinity').pinThread(${cores[0]}); ${program({ destination: file() })}`)
   const { threads, pinned } = JSON.parse(stdout)
