@@ -5,7 +5,7 @@ import { createReadStream, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isForContext, SUBJECTS } from './subjects.mjs'
+import { isCompared, isForContext, SUBJECTS } from './subjects.mjs'
 
 const CHILD = fileURLToPath(new URL('child.mjs', import.meta.url))
 const canStop = process.platform !== 'win32'
@@ -23,10 +23,12 @@ let count = 0
 
 /** One subject in a process of its own. */
 export class Member {
-  constructor (name, measure, { file, more = {}, env = {} } = {}) {
+  constructor (name, measure, options = {}) {
+    const { file, more = {}, env = {} } = options
     const { execArgv = [], env: own = {} } = SUBJECTS[name]
     this.name = name
     this.measure = measure
+    this.options = options
     this.file = file ?? join(directory, `${name}-${++count}.log`)
     // A child is killed, and removes nothing: what it makes is in our directory.
     const settings = { ...process.env, ...own, ...env, BENCH_DIRECTORY: directory }
@@ -82,24 +84,32 @@ export class Member {
   }
 }
 
-/** A process a subject; a subject that does not start is reported and left out. */
+/** A process a subject, all started at once; one that does not start is reported and left out. */
 export async function muster (names, measure, context, options = {}) {
-  const members = []
-  for (const name of names) {
-    const member = new Member(name, measure, typeof options === 'function' ? options(name) : options)
+  return musterEach(names.map((name) => ({ name, ...options })), measure, context)
+}
+
+/** The same with options for each of them. */
+export async function musterEach (wanted, measure, context) {
+  const starting = wanted.map(async ({ name, ...options }) => {
+    const member = new Member(name, measure, options)
     try {
       await member.ready
       member.stop()
-      members.push(member)
+      return member
     } catch (error) {
       context.remark(`${SUBJECTS[name].title} is left out: ${error.message.split('\n')[0]}`)
+      return undefined
     }
-  }
-  return members
+  })
+  return (await Promise.all(starting)).filter((member) => member !== undefined)
 }
 
-/** How many rounds a subject takes part in: those for context in fewer, where rounds are long. */
-export const roundsOf = (all, forContext) => ({ name }) => isForContext(name) ? Math.min(all, forContext) : all
+export const endAll = async (members) => { await Promise.all(members.map((member) => member.end())) }
+
+/** How many rounds a subject takes part in: most of all those that the targets are about, least of all those for context. */
+export const roundsOf = (compared, others, forContext) => ({ name }) =>
+  isCompared(name) ? compared : isForContext(name) ? forContext : others
 
 /** How many steps these are to whoever waits. */
 export const stepsOf = (members, rounds) => members.reduce((sum, member) => sum + rounds(member), 0)

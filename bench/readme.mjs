@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { barPicture } from './report/svg.mjs'
-import { markdownTable, targetSection } from './report/tables.mjs'
+import { markdownTable, shown, targetSection } from './report/tables.mjs'
 
 const START = '<!-- bench:start -->'
 const END = '<!-- bench:end -->'
@@ -13,8 +13,8 @@ const COMPARED = [
   { measure: 'added-cost', section: '50 lines a turn', column: 'cpu', title: 'CPU a line adds to the thread that logs, ns' },
   { measure: 'added-cost', section: '50 lines a turn', column: 'ratio', title: '÷ pino.transport\'s' },
   { measure: 'latency', section: '100,000 lines/s', column: 'p50', title: 'a call at 100,000 lines/s: p50, ns' },
-  { measure: 'burst', section: 'Time, losses, memory', column: 'onDisk', title: 'a million lines at once: in the file when the loop ends, %' },
-  { measure: 'burst', section: 'Time, losses, memory', column: 'rss', title: 'memory for it, MB' },
+  { measure: 'burst', section: '1,000,000 lines: time, losses, memory', column: 'onDisk', title: 'a million lines at once: in the file when the loop ends, %' },
+  { measure: 'burst', section: '1,000,000 lines: time, losses, memory', column: 'rss', title: 'memory for it, MB' },
   { measure: 'throughput', section: 'Until drained', column: 'perSecond', title: 'lossless, lines/s' }
 ]
 
@@ -49,9 +49,14 @@ function comparison () {
     rows: names.map((name) => {
       const found = sources.map((rows) => rows.find((row) => row.name === name))
       const dropped = Math.max(...found.map((row) => row?.dropped ?? row?.droppedLines?.median ?? 0))
-      return { name, dropped, ...COMPARED.map(({ column }, i) => found[i]?.[column]) }
+      return { name, dropped, ...COMPARED.map(({ column }, i) => figure(found[i], column)) }
     })
   }
+}
+
+function figure (row, column) {
+  const figure = row?.[column]
+  return row?.fewerLines > 0 ? `${shown(figure)} [${row.fewerLines.toLocaleString('en')} lines]` : figure
 }
 
 function putBetweenMarks (relative, paragraphs) {

@@ -71,15 +71,16 @@ for (const [part, name] of chosen.entries()) {
   const progress = new Progress(title, part)
   const from = performance.now()
   try {
-    measures.push({ name, title, ...await run(progress), remarks: progress.remarks, seconds: (performance.now() - from) / 1000 })
+    measures.push({ name, title, ...await run(progress), remarks: progress.remarks })
   } catch (error) {
     // One that fails must not cost the others.
     measures.push({ name, title, sections: [], remarks: [...progress.remarks, `failed: ${error.stack}`] })
     process.exitCode = 1
   }
+  measures.at(-1).seconds = (performance.now() - from) / 1000
   progress.close()
-  const { sections, remarks } = measures.at(-1)
-  console.log(`\n# ${title}`)
+  const { sections, remarks, seconds } = measures.at(-1)
+  console.log(`\n# ${title} (${seconds.toFixed(0)} s)`)
   for (const section of sections) console.log(`\n${section.title}\n${plainTable(section)}`)
   for (const remark of remarks) console.log(`! ${remark}`)
 }

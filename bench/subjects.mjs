@@ -136,14 +136,17 @@ function viaTransport (stream, more = {}) {
 
 export const EVERYONE = Object.keys(SUBJECTS)
 
-/** Those beside the ones that are compared: left out of a quick run, and in fewer rounds, where each subject takes seconds. */
-const FOR_CONTEXT = ['destinationAsync', 'winston', 'bunyan', 'logtape', 'spdlog', 'park', 'spin']
+/** Those that targets are about: in most rounds. */
+const COMPARED = ['noop', 'pinned', 'js', 'transport']
+export const isCompared = (name) => COMPARED.includes(name)
+
+/** Those that are there to be seen beside them: in fewest rounds, and with fewer lines, because with some a line takes long. */
+const FOR_CONTEXT = ['destinationAsync', 'winston', 'bunyan', 'logtape', 'spdlog']
 export const isForContext = (name) => FOR_CONTEXT.includes(name)
 
 /** Those of `names` that can be measured here: what is not installed or not built is left out. */
-export function available (names, isShort = false) {
+export function available (names) {
   return names.filter((name) => {
-    if (isShort && isForContext(name)) return false
     try {
       if (name === 'spdlog') require.resolve('@vscode/spdlog')
       if (name === 'register') require.resolve('../dist/register.js')

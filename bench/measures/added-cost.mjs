@@ -1,6 +1,6 @@
 // What logging adds to the thread that logs: its CPU time and its wall time, above pino writing nowhere.
 import { sleep, threadCpuNs, turn } from '../clock.mjs'
-import { countLines, interleave, muster } from '../fleet.mjs'
+import { countLines, endAll, interleave, muster, roundsOf, stepsOf } from '../fleet.mjs'
 import { minus, ratio, summary } from '../statistics.mjs'
 import { available, EVERYONE } from '../subjects.mjs'
 
@@ -30,18 +30,16 @@ export const actions = {
 }
 
 export async function run (context) {
-  const rounds = context.isQuick ? 5 : 20
+  const rounds = context.isQuick ? roundsOf(5, 1, 1) : roundsOf(20, 10, 10)
   const members = await muster(available(subjects), 'added-cost', context)
-  context.expect((rounds + 1) * members.length * PER_TURN.length)
+  context.expect((stepsOf(members, rounds) + members.length) * PER_TURN.length)
   const sections = []
   const targets = []
   const bars = []
-  let lines = 0
   for (const perTurn of PER_TURN) {
     const ask = (member) => member.ask('chunk', { perTurn })
     await interleave(members, () => 1, context, ask) // warm up
-    const kept = await interleave(members, () => rounds, context, ask)
-    lines += (rounds + 1) * CHUNK
+    const kept = await interleave(members, rounds, context, ask)
     const above = (name, clock) => minus(kept.get(name).map((each) => each[clock]), kept.get('noop').map((each) => each[clock]))
     const rows = members.filter(({ name }) => name !== 'noop').map(({ name }) => ({
       name,
@@ -63,15 +61,16 @@ export async function run (context) {
       targets.push({ what: `added wall time ÷ pino.transport's, ${perTurn} lines a turn${what}`, value: row.wallRatio, most })
     }
   }
-  await noteLosses(members, lines, context)
-  for (const member of members) await member.end()
+  await noteLosses(members, (member) => (rounds(member) + 1) * CHUNK * PER_TURN.length, context)
+  await endAll(members)
   return { sections, targets, bars }
 }
 
 /** Whoever has fewer lines in its file than were logged says so. */
-async function noteLosses (members, logged, context) {
+async function noteLosses (members, loggedBy, context) {
   for (const member of members) {
     if (member.name === 'noop') continue
+    const logged = loggedBy(member)
     member.go()
     let written = await countLines(member.file)
     for (let i = 0; i < 20 && written < logged; i++, written = await countLines(member.file)) await sleep(50)

@@ -1,16 +1,14 @@
 // From the call until the line can be read in the file: this process reads, the other one logs.
 import { closeSync, openSync, readSync } from 'node:fs'
 import { nowNs, sleep, spinUntil, turn } from '../clock.mjs'
-import { Member, roundsOf } from '../fleet.mjs'
+import { endAll, muster, roundsOf } from '../fleet.mjs'
 import { quantile } from '../statistics.mjs'
-import { available, EVERYONE, isForContext } from '../subjects.mjs'
+import { available, EVERYONE } from '../subjects.mjs'
 
 export const subjects = EVERYONE.filter((name) => name !== 'noop')
-/** What is measured is how they wait: also in a quick run. */
-const WAITS = ['spin', 'park']
 const IDLE_MS = 250
 /** A line that is not in the file this long after the last one came is being held back: for more lines, or for a timer. */
-const HELD_BACK_MS = 1000
+const HELD_BACK_MS = 500
 
 export const title = 'Delivery latency'
 
@@ -45,41 +43,25 @@ export const actions = {
 }
 
 export async function run (context) {
-  const names = available(subjects).filter((name) => !context.isQuick || WAITS.includes(name) || !isForContext(name))
-  const lines = context.isQuick ? 200 : 1500
-  const idles = roundsOf(context.isQuick ? 6 : 20, 8)
-  context.expect(names.length)
+  const lines = context.isQuick ? 100 : 600
+  const idles = context.isQuick ? roundsOf(5, 5, 3) : roundsOf(20, 20, 10)
+  const members = await muster(available(subjects), 'delivery', context)
+  context.expect(members.length * 2)
   const rows = []
-  for (const name of names) {
-    const member = new Member(name, 'delivery')
-    await member.ready
+  for (const member of members) {
     await member.ask('steady', { lines: 50 })
     await member.ask('flush')
-    const reader = new Arrivals(member.file)
-    const latencies = async (action, lines) => {
-      const found = await reader.latencies(member.ask(action, { lines }), lines)
-      if (found.length === lines) return found
-      // What is held back must not be taken for the lines that come next.
-      await member.ask('flush')
-      reader.skip()
-      return found
-    }
-    const steady = await latencies('steady', lines)
-    const fast = await latencies('fast', lines * 5)
-    const idle = []
-    let isHeldBack = false
-    for (let i = 0; i < idles({ name }) && !isHeldBack; i++) {
-      await sleep(IDLE_MS)
-      const found = await latencies('one', 1)
-      isHeldBack = found.length === 0
-      idle.push(...found)
-    }
-    reader.close()
-    await member.end()
-    const afterQuiet = isHeldBack ? { idle: `held back > ${HELD_BACK_MS} ms`, idleMax: null } : { idle: quantile(idle, 0.5), idleMax: Math.max(...idle) }
-    rows.push({ name, steady: quantile(steady, 0.5), steady99: quantile(steady, 0.99), fast: quantile(fast, 0.5), fast99: quantile(fast, 0.99), ...afterQuiet })
+    member.arrivals = new Arrivals(member.file)
+    const steady = await latencies(member, 'steady', lines)
+    const fast = await latencies(member, 'fast', lines * 5)
+    member.stop()
+    rows.push({ name: member.name, steady: quantile(steady, 0.5), steady99: quantile(steady, 0.99), fast: quantile(fast, 0.5), fast99: quantile(fast, 0.99) })
     context.tick()
   }
+  const isAlone = ({ name }) => name === 'spin'
+  for (const group of [members.filter((member) => !isAlone(member)), members.filter(isAlone)]) await afterQuiet(group, idles, rows, context)
+  for (const { arrivals } of members) arrivals.close()
+  await endAll(members)
   const of = (name) => rows.find((row) => row.name === name)
   return {
     sections: [{
@@ -92,6 +74,40 @@ export async function run (context) {
       { what: 'delivery p50 at 1 k lines/s, µs (poll)', value: of('pinned').steady, most: 1500 },
       { what: 'delivery after long idle, p50, µs (poll)', value: of('pinned').idle, most: 11_000 }
     ]
+  }
+}
+
+/** µs of each line; of fewer, if the last ones were held back. */
+async function latencies (member, action, lines) {
+  const { arrivals } = member
+  const found = await arrivals.latencies(member.ask(action, { lines }), lines)
+  if (found.length === lines) return found
+  // What is held back must not be taken for the lines that come next.
+  await member.ask('flush')
+  arrivals.skip()
+  return found
+}
+
+/** One line each in turn, over and over: what they do side by side is waiting. */
+async function afterQuiet (members, rounds, rows, context) {
+  const found = new Map(members.map(({ name }) => [name, []]))
+  const heldBack = new Set()
+  for (const member of members) member.go()
+  for (let round = 0; round < Math.max(...members.map(rounds)); round++) {
+    await sleep(IDLE_MS)
+    for (const member of members) {
+      if (round >= rounds(member) || heldBack.has(member.name)) continue
+      const [us] = await latencies(member, 'one', 1)
+      if (us === undefined) heldBack.add(member.name)
+      else found.get(member.name).push(us)
+    }
+  }
+  for (const member of members) {
+    const idle = found.get(member.name)
+    const result = heldBack.has(member.name) ? { idle: `held back > ${HELD_BACK_MS} ms`, idleMax: null } : { idle: quantile(idle, 0.5), idleMax: Math.max(...idle) }
+    Object.assign(rows.find(({ name }) => name === member.name), result)
+    member.stop()
+    context.tick()
   }
 }
 

@@ -1,17 +1,14 @@
 // What a process costs that logs nothing: the writer's thread, where there is one of ours, and all of it.
 import { readdirSync, readFileSync } from 'node:fs'
 import { sleep } from '../clock.mjs'
-import { Member } from '../fleet.mjs'
-import { available } from '../subjects.mjs'
+import { endAll, muster } from '../fleet.mjs'
+import { available, EVERYONE } from '../subjects.mjs'
 
-/** Who is looked at together: a group takes seconds, and one that never sleeps must not take the core of others. */
-const GROUPS = [
-  ['noop', 'pinned', 'js', 'park', 'register', 'dropIn', 'target', 'transport'],
-  ['destinationSync', 'destinationAsync', 'winston', 'bunyan', 'logtape', 'spdlog'],
-  ['spin']
-]
-
-export const subjects = GROUPS.flat()
+export const subjects = EVERYONE
+/** One that never sleeps must not take the core of those that are looked at side by side. */
+const NEVER_SLEEP = ['spin']
+/** By then a writer sleeps as long as it will. */
+const SETTLED_AFTER_MS = 500
 
 export const title = 'Idle'
 
@@ -30,11 +27,13 @@ function threads (pid) {
 
 export async function run (context) {
   if (process.platform !== 'linux') return { sections: [] }
-  const groups = (context.isQuick ? GROUPS.slice(0, 1) : GROUPS).map((names) => available(names))
-  const ms = context.isQuick ? 3000 : 10_000
-  context.expect(groups.flat().length)
-  const rows = []
-  for (const names of groups) rows.push(...await lookAt(names, ms, context))
+  const names = available(subjects)
+  const ms = context.isQuick ? 2000 : 6000
+  context.expect(names.length)
+  const rows = [
+    ...await lookAt(names.filter((name) => !NEVER_SLEEP.includes(name)), ms, context),
+    ...await lookAt(names.filter((name) => NEVER_SLEEP.includes(name)), ms / 4, context)
+  ]
   const of = (name) => rows.find((row) => row.name === name)
   return {
     sections: [{ title: `${ms / 1000} s without a line, % of a core`, columns: { writer: 'writer thread', process: 'whole process' }, rows }],
@@ -47,12 +46,9 @@ export async function run (context) {
 }
 
 async function lookAt (names, ms, context) {
-  const members = names.map((name) => new Member(name, 'idle'))
-  for (const member of members) {
-    await member.ready
-    await member.ask('some')
-  }
-  await sleep(1000)
+  const members = await muster(names, 'idle', context)
+  for (const member of members) await member.ask('some')
+  await sleep(SETTLED_AFTER_MS)
   const before = members.map(({ pid }) => threads(pid))
   const started = performance.now()
   await sleep(ms)
@@ -64,9 +60,7 @@ async function lookAt (names, ms, context) {
     const writers = used.filter((thread) => thread.name.startsWith('pino-pinned'))
     return { name, writer: writers.length === 0 ? null : sum(writers), process: sum(used) }
   })
-  for (const member of members) {
-    await member.end()
-    context.tick()
-  }
+  await endAll(members)
+  for (let i = 0; i < members.length; i++) context.tick()
   return rows
 }

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { actions as latency } from './latency.mjs'
-import { interleave, muster, stepsOf } from '../fleet.mjs'
+import { endAll, interleave, musterEach, stepsOf } from '../fleet.mjs'
 import { titleOf } from '../report/tables.mjs'
 import { quantile } from '../statistics.mjs'
 import { available } from '../subjects.mjs'
@@ -41,29 +41,28 @@ export async function run (context) {
     ]),
     { subject: 'transport', title: '', more: {} },
     { subject: 'transport', title: ', hot thread pinned', more: {}, pinHot: true }
-  ].filter(({ subject }) => available([subject], context.isQuick).length > 0)
-  const subjectOf = new Map(ways.map(({ subject, title }) => [titleOf(subject) + title, subject]))
-  const fewer = context.isQuick ? 2 : 3
-  const rounds = ({ name }) => subjectOf.get(name) === 'pinned' ? fewer * 2 : fewer
+  ].filter(({ subject }) => available([subject]).length > 0)
   const rows = []
-  const members = []
-  for (const { subject, title, more, pinHot = false } of ways) {
-    const [member] = await muster([subject], 'pinning', context, { more })
+  const members = await musterEach(ways.map(({ subject, more, title, pinHot }) => ({ name: subject, more, title, pinHot })), 'pinning', context)
+  for (const member of members) {
+    const { title, pinHot = false } = member.options
     if (pinHot) await member.ask('pinHere', { core: hot })
     member.stop()
-    members.push(Object.assign(member, { name: titleOf(subject) + title }))
+    member.subject = member.name
+    member.name = titleOf(member.name) + title
   }
+  const rounds = context.isQuick ? () => 1 : ({ subject }) => subject === 'pinned' ? 8 : 4
   context.expect(stepsOf(members, rounds))
   const noise = spawn('taskset', ['-c', cores.slice(1).join(','), process.execPath, '-e', 'for (;;);'], { stdio: 'ignore' })
   try {
-    const kept = await interleave(members, rounds, context, (member) => member.ask('paced', { rate: RATE, ms: context.isQuick ? 300 : 1000 }))
+    const kept = await interleave(members, rounds, context, (member) => member.ask('paced', { rate: RATE, ms: context.isQuick ? 150 : 300 }))
     for (const [name, results] of kept) {
       const of = (percentile) => quantile(results.map(({ sinceDue }) => hdr.decodeFromCompressedBase64(sinceDue).getValueAtPercentile(percentile)), 0.5)
       rows.push({ name, p50: of(50), p999: of(99.9), max: of(100), dropped: results.at(-1).dropped })
     }
   } finally {
     noise.kill('SIGKILL')
-    for (const member of members) await member.end()
+    await endAll(members)
   }
   return { sections: [{ title: `${RATE.toLocaleString('en')} lines/s, every core but the first kept busy by another process`, columns: { p50: 'p50, ns', p999: 'p99.9, ns', max: 'max, ns' }, rows }] }
 }

@@ -1,12 +1,14 @@
 // A web service that logs each request, under load.
 import autocannon from 'autocannon'
 import fastify from 'fastify'
-import { interleave, muster, roundsOf, stepsOf } from '../fleet.mjs'
+import { endAll, interleave, muster, roundsOf, stepsOf } from '../fleet.mjs'
 import { ratio, summary } from '../statistics.mjs'
 import { available, EVERYONE } from '../subjects.mjs'
 
 export const subjects = EVERYONE
 const CONNECTIONS = 20
+/** How often autocannon looks whether its time is up. */
+const LOOK_MS = 20
 
 export const title = 'Web service'
 
@@ -51,20 +53,21 @@ class RequestLogger {
 }
 
 export async function run (context) {
-  const rounds = roundsOf(context.isQuick ? 3 : 4, 3)
-  const members = await muster(available(subjects, context.isQuick), 'service', context)
+  const rounds = context.isQuick ? roundsOf(3, 1, 1) : roundsOf(7, 4, 3)
+  const members = await muster(available(subjects), 'service', context)
   context.expect(stepsOf(members, rounds) + members.length)
-  for (const member of members) {
+  await Promise.all(members.map(async (member) => {
     member.url = await member.ask('listen')
     member.stop()
-  }
+  }))
   const load = async (member, duration) => {
-    const { requests, latency } = await autocannon({ url: member.url, connections: CONNECTIONS, duration })
-    return { perSecond: requests.average, p99: latency.p99, dropped: await member.ask('losses') }
+    const { '2xx': answered, start, finish, latency } = await autocannon({ url: member.url, connections: CONNECTIONS, duration, sampleInt: LOOK_MS })
+    return { perSecond: 1000 * answered / (finish - start), p99: latency.p99, dropped: await member.ask('losses') }
   }
-  await interleave(members, () => 1, context, (member) => load(member, 1))
-  const kept = await interleave(members, rounds, context, (member) => load(member, context.isQuick ? 1 : 2))
-  for (const member of members) await member.end()
+  const seconds = context.isQuick ? 0.15 : 0.35
+  await interleave(members, () => 1, context, (member) => load(member, seconds))
+  const kept = await interleave(members, rounds, context, (member) => load(member, seconds))
+  await endAll(members)
   const of = (name, what) => kept.get(name).map((each) => each[what])
   const rows = members.map(({ name }) => ({
     name,

@@ -9,9 +9,8 @@ import { directory } from '../fleet.mjs'
 import { ratio, summary } from '../statistics.mjs'
 
 const require = createRequire(import.meta.url)
-const { transport } = require('../../dist/index.js')
+const { attach, transport } = require('../../dist/index.js')
 
-const PRODUCERS = [1, 2, 4, 8]
 const LINES = 20_000
 const WORKER = new URL('../thread-producer.mjs', import.meta.url)
 
@@ -26,11 +25,12 @@ export const title = 'Several threads'
 export const actions = {}
 
 export async function run (context) {
-  const rounds = context.isQuick ? 3 : 10
+  const rounds = context.isQuick ? 1 : 5
+  const counts = context.isQuick ? [1, 4] : [1, 2, 4, 8]
   const ways = Object.keys(WAYS)
-  context.expect(rounds * PRODUCERS.length * ways.length)
+  context.expect(rounds * counts.length * ways.length)
   const sections = []
-  for (const producers of PRODUCERS) {
+  for (const producers of counts) {
     const kept = new Map(ways.map((way) => [way, []]))
     for (let round = 0; round < rounds; round++) {
       // Each round in another order: what the machine does meanwhile meets all of them.
@@ -54,7 +54,7 @@ export async function run (context) {
       rows
     })
   }
-  sections.push(await idleRings())
+  sections.push(await idleRings(context.isQuick ? 1000 : 3000))
   return { sections }
 }
 
@@ -98,26 +98,26 @@ async function runOnce (way, producers) {
 }
 
 /** What rings cost the writer that nobody writes to: its CPU time a second, with none and with many. */
-async function idleRings () {
-  const { attach } = require('../../dist/index.js')
-  const rows = []
-  for (const rings of [0, 8, 64]) {
-    const stream = transport({ destination: join(directory, 'idle-rings.log'), capacity: '64kb' })
-    await once(stream, 'ready')
-    const handle = stream.handle()
-    const attached = Array.from({ length: rings }, () => attach(handle))
-    for (const each of attached) each.write('{}\n')
-    await Promise.all(attached.map((each) => new Promise((resolve) => each.flush(resolve))))
-    await pause(500)
-    const before = stream.stats().writerCpuMs
-    const started = performance.now()
-    await pause(3000)
-    const percent = 100 * (stream.stats().writerCpuMs - before) / (performance.now() - started)
-    rows.push({ name: `${rings} attached rings`, percent })
-    stream.end()
-    await once(stream, 'close')
-  }
-  return { title: '3 s without a line', columns: { percent: 'writer thread, % of a core' }, rows }
+async function idleRings (ms) {
+  const rows = await Promise.all([0, 8, 64].map((rings) => idleWith(rings, ms)))
+  return { title: `${ms / 1000} s without a line`, columns: { percent: 'writer thread, % of a core' }, rows }
+}
+
+async function idleWith (rings, ms) {
+  const stream = transport({ destination: join(directory, `idle-rings-${rings}.log`), capacity: '64kb' })
+  await once(stream, 'ready')
+  const handle = stream.handle()
+  const attached = Array.from({ length: rings }, () => attach(handle))
+  for (const each of attached) each.write('{}\n')
+  await Promise.all(attached.map((each) => new Promise((resolve) => each.flush(resolve))))
+  await pause(500)
+  const before = stream.stats().writerCpuMs
+  const started = performance.now()
+  await pause(ms)
+  const percent = 100 * (stream.stats().writerCpuMs - before) / (performance.now() - started)
+  stream.end()
+  await once(stream, 'close')
+  return { name: `${rings} attached rings`, percent }
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,12 +1,15 @@
 // Lossless: lines a second from the first call until everything is in the file. pino-pinned blocks when its ring is full;
 // the others keep in memory what is not written yet, and never drop.
 import { sleep, turn } from '../clock.mjs'
-import { interleave, muster, roundsOf, stepsOf } from '../fleet.mjs'
+import { endAll, interleave, muster, roundsOf, stepsOf } from '../fleet.mjs'
 import { ratio, summary } from '../statistics.mjs'
-import { available, EVERYONE } from '../subjects.mjs'
+import { available, EVERYONE, isForContext } from '../subjects.mjs'
 
 export const subjects = EVERYONE.filter((name) => name !== 'noop')
 const PER_TURN = 500
+const LINES = 200_000
+/** Of a quick run, and of those for context. */
+const FEWER_LINES = 50_000
 
 export const title = 'Lossless throughput'
 
@@ -25,13 +28,13 @@ export const actions = {
 }
 
 export async function run (context) {
-  const rounds = roundsOf(context.isQuick ? 3 : 8, 4)
-  const members = await muster(available(subjects, context.isQuick), 'throughput', context, { more: { onFull: 'block' } })
+  const rounds = context.isQuick ? roundsOf(3, 2, 1) : roundsOf(10, 4, 3)
+  const members = await muster(available(subjects), 'throughput', context, { more: { onFull: 'block' } })
   context.expect(stepsOf(members, rounds) + members.length)
-  const ask = (member) => member.ask('drain', { lines: context.isQuick ? 50_000 : 200_000 })
+  const ask = (member) => member.ask('drain', { lines: context.isQuick || isForContext(member.name) ? FEWER_LINES : LINES })
   await interleave(members, () => 1, context, ask)
   const kept = await interleave(members, rounds, context, ask)
-  for (const member of members) await member.end()
+  await endAll(members)
   const of = (name) => kept.get(name).map(({ perSecond }) => perSecond)
   const rows = members.map(({ name }) => ({ name, perSecond: summary(of(name)), ratio: ratio(of(name), of('transport')), dropped: kept.get(name).at(-1).dropped }))
   return {

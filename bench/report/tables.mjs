@@ -19,11 +19,16 @@ export function shown (value) {
   return `${number(value.median)} (${number(value.q1)}–${number(value.q3)})`
 }
 
+/** What must be known beside the figures: lines dropped, and fewer logged than of others. */
+function noteOf ({ dropped, fewerLines }) {
+  return (dropped > 0 ? ` [dropped ${number(dropped)}]` : '') + (fewerLines > 0 ? ` [${number(fewerLines)} lines]` : '')
+}
+
 function cells ({ columns, rows }) {
   const keys = Object.keys(columns)
   return [
     ['', ...Object.values(columns)],
-    ...rows.map((row) => [titleOf(row.name) + (row.dropped > 0 ? ` [dropped ${number(row.dropped)}]` : ''), ...keys.map((key) => shown(row[key]))])
+    ...rows.map((row) => [titleOf(row.name) + noteOf(row), ...keys.map((key) => shown(row[key]))])
   ]
 }
 
