@@ -23,8 +23,9 @@ constexpr uint32_t kHeaderBytes = 8;
 constexpr uint32_t kPadding = 8;
 // UTF-8 needs at most three bytes a UTF-16 unit.
 constexpr uint32_t kMostBytesAUnit = 3;
-// A longer line is measured by JavaScript.
-constexpr size_t kMostMeasuredUnits = 4096;
+constexpr size_t kMostBytesACharacter = 4;
+// A line of so many bytes or more is measured by JavaScript.
+constexpr size_t kLongBytes = 8192;
 constexpr uint32_t kLevelBits = 7;
 
 struct Publisher {
@@ -132,19 +133,16 @@ bool ReadPublisher(Napi::Value words, Napi::Value layout, Publisher* ring) {
 napi_value MeasureLine(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value text;
-  size_t units;
   if (napi_get_cb_info(env, info, &count, &text, nullptr, nullptr) != napi_ok) return nullptr;
-  if (napi_get_value_string_latin1(env, text, nullptr, 0, &units) != napi_ok) {
+  // A line that is cut, between two characters, has at least kLongBytes in here.
+  char line[kLongBytes + kMostBytesACharacter];
+  size_t size;
+  // Encoding costs less than asking for the size.
+  if (napi_get_value_string_utf8(env, text, line, sizeof line, &size) != napi_ok) {
     ThrowType(env, "text must be a string");
     return nullptr;
   }
-  uint32_t measured = 0;
-  char line[kMostMeasuredUnits * kMostBytesAUnit + 1];
-  size_t size;
-  // Encoding costs less than asking for the size.
-  if (units <= kMostMeasuredUnits && napi_get_value_string_utf8(env, text, line, sizeof line, &size) == napi_ok) {
-    measured = static_cast<uint32_t>(size) << kLevelBits | ShownLevel(line, size);
-  }
+  const uint32_t measured = size < kLongBytes ? static_cast<uint32_t>(size) << kLevelBits | ShownLevel(line, size) : 0;
   napi_value result;
   return napi_create_uint32(env, measured, &result) == napi_ok ? result : nullptr;
 }

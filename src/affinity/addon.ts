@@ -79,7 +79,7 @@ export interface Addon {
 
   /**
    * What a dropped line counts as: its UTF-8 bytes times 128, plus its level if it shows one of pino's own where pino puts
-   * it. 0 if the line is too long (over 4096 units) to be measured so.
+   * it. 0 if it is too long (8192 bytes or more) to be measured so.
    */
   measureLine (text: string): number
 

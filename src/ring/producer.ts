@@ -134,9 +134,8 @@ export class Producer {
    */
   tryPublishWithin (line: Line, limit: number, size = Buffer.byteLength(line)): boolean {
     this.#refresh()
-    const notice = this.#hasUntold ? NOTICE_BYTES : 0
-    if (this.used + notice + this.#mostRecordBytes(size) > limit) return false
-    let position = notice > 0 ? this.#putNotice(this.#position) : this.#position
+    if (!this.#hasRoom(size, limit)) return false
+    let position = this.#hasUntold ? this.#putNotice(this.#position) : this.#position
     if (size <= this.#mostPayload) {
       position = this.#put(position, line, size, Flag.First | Flag.Last)
     } else {
@@ -151,6 +150,11 @@ export class Producer {
     this.#publish(position)
     this.#settle()
     return true
+  }
+
+  /** Whether a line of `size` UTF-8 bytes still has no room in the first `limit` bytes of the ring: none was given back since the last look. */
+  isFullFor (size: number, limit: number): boolean {
+    return Atomics.load(this.#words, RingWord.Released) === this.#released && !this.#hasRoom(size, limit)
   }
 
   /** Where the part of a long line that starts at `from` ends: short enough for a record, never inside a surrogate pair. */
@@ -263,6 +267,11 @@ export class Producer {
     this.#isCalm = !this.#isClosed && !this.#hasUntold && used <= (this.#isCalm ? this.#calmLimit : this.#calmLimit / 2)
     this.#quickEnd = this.#isCalm ? (this.#released + this.#calmLimit) | 0 : this.#position
     this.#words[RingWord.QuickEnd] = this.#quickEnd
+  }
+
+  /** For a line, and for what is to be told before it. */
+  #hasRoom (size: number, limit: number): boolean {
+    return this.used + (this.#hasUntold ? NOTICE_BYTES : 0) + this.#mostRecordBytes(size) <= limit
   }
 
   /** Room that `size` bytes of text surely fit in, as one record or as several. */

@@ -63,6 +63,8 @@ export class Port {
   #isLeaving = false
   #asksForLevels = false
   #mayWait = true
+  /** The last line was dropped for want of room alone: the next may be dropped with fewer questions. */
+  #isFull = false
   #releasedAtTimeout = 0
   /** `progress` when a flush last waited in vain. */
   #progressAtTimeout = NaN
@@ -84,6 +86,7 @@ export class Port {
   /** No more lines, unless the process is leaving: then whoever still logs is heard. */
   close (): void {
     this.#isClosed = true
+    this.#isFull = false
     this.producer.close()
   }
 
@@ -92,6 +95,7 @@ export class Port {
     this.#keeper = keeper
     this.#block = block
     this.producer.wakes(block)
+    this.#isFull = false
     this.#isUnknown = !keeper.isTakenIn
     if (this.#isUnknown) this.producer.close()
     else if (!this.#isClosed) this.producer.open()
@@ -112,7 +116,10 @@ export class Port {
   }
 
   /** The process's exit handlers are about to run. Who ended the stream before has ended it. */
-  leave (): void { this.#isLeaving = !this.#isClosed }
+  leave (): void {
+    this.#isLeaving = !this.#isClosed
+    this.#isFull = false
+  }
 
   get isLeaving (): boolean { return this.#isLeaving }
 
@@ -126,6 +133,7 @@ export class Port {
   writeCarefully (line: Line, level: number | undefined): boolean {
     if (line.length === 0) return true
     if (this.#isUnknown || this.#keeper.isLost === true) this.#makeKnown()
+    this.#isFull = false
     const isRefused = this.#keeper.isOver || (this.#isClosed && !this.#isLeaving)
     const measured = measure(line)
     const size = measured === 0 ? Buffer.byteLength(line) : measured >> LEVEL_BITS
@@ -135,13 +143,36 @@ export class Port {
     }
     const known = this.#levelOf(line, level, measured)
     if (!isRefused) {
-      const { reserve } = this.#settings
-      if (reserve !== null && known !== undefined && known >= reserve.level && this.producer.tryPublishWithin(line, this.ring.capacity, size)) return true
+      if (this.#limitFor(known) > this.#commonLimit && this.producer.tryPublishWithin(line, this.ring.capacity, size)) return true
       if (this.#writePatiently(line)) return true
+      this.#isFull = !this.#isLeaving && !this.#isUnknown && this.#settings.patienceMs === 0
     }
     const slot = slotOfLevel(known ?? NaN)
     if (this.#keeper.countDrop?.(slot, size) !== true) this.producer.drop(slot, size)
     return false
+  }
+
+  /**
+   * Drops a line for want of room if nothing has changed since the last one was: in a flood a dropped line is to cost no
+   * more than an accepted one.
+   *
+   * @param told the line's level as pino says, if it says
+   * @returns false if the line must go the careful way; nothing was counted then
+   */
+  tryDrop (line: Line, told: number | undefined): boolean {
+    if (!this.#isFull || told !== undefined || this.#keeper.isLost === true) return false
+    const measured = measure(line)
+    const level = measured & OWN_LEVEL
+    const size = measured >> LEVEL_BITS
+    if (level === 0 || !this.producer.isFullFor(size, this.#limitFor(level))) return false
+    this.producer.drop(slotOfLevel(level), size)
+    return true
+  }
+
+  /** How much of the ring a line of this level may fill. */
+  #limitFor (level: number | undefined): number {
+    const { reserve } = this.#settings
+    return reserve !== null && level !== undefined && level >= reserve.level ? this.ring.capacity : this.#commonLimit
   }
 
   /** Lines do not show their level where pino puts it: pino is to say it, while room is short. */
@@ -292,7 +323,7 @@ export class Port {
   }
 }
 
-/** What the addon's `measureLine` says; 0 where nothing does. A third of what a dropped line costs is to measure it. */
+/** What the addon's `measureLine` says; 0 where nothing does. Most of what a dropped line costs is to measure it. */
 function measure (line: Line): number {
   return addon === undefined || typeof line !== 'string' ? 0 : addon.measureLine(line)
 }

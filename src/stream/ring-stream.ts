@@ -125,6 +125,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   }
 
   #writeCarefully (line: string | Uint8Array): boolean {
+    if (this.#port.tryDrop(line, this.lastLevel)) return false // 'drain' is owed already, and the tick is due
     const text = textOf(line)
     // By what was known before another look: who writes so much in a row may wait for 'drain', as under thread-stream,
     // however fast the writer is.
