@@ -46,7 +46,7 @@ export interface WriterData {
 
 /** Messages from the writer thread; targets may send `EVENT`, `WARNING` and `ERROR` themselves, as under thread-stream. */
 export type WriterMessage =
-  /** The sink is open. */
+  /** The sink is open, or there and waited for. */
   | { code: 'READY' }
   /** Rings were given back. */
   | { code: 'RINGS' }

@@ -147,6 +147,8 @@ export const enum WriterWord {
   ClosingWork = 58,
   /** The generation that hears of every ring announced from now on. Written by the writer. */
   Listening = 59,
+  /** The generation that is up and knows its sink: open, or there and not to be had yet, as a FIFO without a reader. Written by the writer. */
+  Ready = 60,
   /** The cores that the kernel says the thread may use, at most `MOST_PINNED_CORES`. Written by the writer. */
   PinnedCores = 64,
 

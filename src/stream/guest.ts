@@ -102,7 +102,7 @@ export class Guest extends WriterBlock implements WriterAccess {
   get state (): WriterStateName {
     if (this.#isOwnerGone) return 'ended'
     switch (this.writerState) {
-      case WriterState.Starting: return 'starting'
+      case WriterState.Starting: return this.isWaitingForSink ? 'stalled' : 'starting'
       case WriterState.Running: return this.isStalled ? 'stalled' : 'running'
       case WriterState.Ended: return 'ended'
       case WriterState.Failed: return 'failed'

@@ -100,11 +100,11 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     keepWhileAwaited(this)
   }
 
-  /** Holds the process until there is an answer; not for a sink that can't be opened now, as a FIFO without a reader. */
+  /** Holds the process until there is an answer; not for one that is long in coming, as while there are no descriptors to be had. */
   #watchReady (): void {
     const hasStalled = stallWatch(() => this.#writer.isStalled, this.#exitTimeout)
     this.#watcher.watch(() => {
-      if (this.#writer.isUp) this.onReady()
+      if (this.#writer.isReady) this.onReady()
       return this.#isReady || this.#isClosed || hasStalled()
     })
   }
@@ -225,8 +225,9 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   }
 
   #giveUp (): void {
-    this.#error = leftInRing('end', this.#port.linesLeft, this.#writer.stalledBy)
-    this.onWarning(this.#error)
+    const { linesLeft } = this.#port
+    if (linesLeft === 0) this.#finish() // what does not end has none to lose
+    else this.onWarning(this.#error = leftInRing('end', linesLeft, this.#writer.stalledBy))
     this.#writer.abandon()
     this.#close()
   }
@@ -293,7 +294,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   /** The writer's thread; another one after a restart. Undefined on a stream attached to the writer of another thread. */
   get worker (): Worker { return this.#writer.worker as Worker }
 
-  get ready (): boolean { return this.#isReady }
+  get ready (): boolean { return this.#isReady || this.#writer.isReady }
   get destroyed (): boolean { return this.#isDestroyed }
   get closed (): boolean { return this.#isClosed }
   get writable (): boolean { return !this.#isDestroyed && !this.#isEnding }

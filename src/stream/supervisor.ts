@@ -117,7 +117,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     if (this.#isFailed) return 'failed'
     if (this.#restartAt !== undefined) return 'restarting'
     switch (this.writerState) {
-      case WriterState.Starting: return 'starting'
+      case WriterState.Starting: return this.isWaitingForSink ? 'stalled' : 'starting'
       case WriterState.Running: return this.isStalled ? 'stalled' : 'running'
       case WriterState.Ended: return 'ended'
       case WriterState.Failed: return 'failed'

@@ -31,6 +31,8 @@ export interface WriterAccess extends Keeper {
   readonly hasFailed: boolean
   /** The error, by name, that the writer waits out or failed of. */
   readonly stalledBy: string | undefined
+  /** The writer has opened its sink, or waits for one that is there: a FIFO without a reader. */
+  readonly isReady: boolean
   /** The writer waits for its sink. */
   readonly isStalled: boolean
   readonly state: WriterStateName

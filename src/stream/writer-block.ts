@@ -29,6 +29,9 @@ export class WriterBlock {
   /** The current writer has opened its sink. */
   get isUp (): boolean { return Atomics.load(this.block, WriterWord.Opened) === Atomics.load(this.block, WriterWord.Generation) }
 
+  /** The current writer has opened its sink, or waits for one that is there: a FIFO without a reader. */
+  get isReady (): boolean { return this.isUp || Atomics.load(this.block, WriterWord.Ready) === Atomics.load(this.block, WriterWord.Generation) }
+
   /** The cores that the kernel says the writer is pinned to; null if it is not. */
   get pinned (): number[] | null {
     const count = Math.min(Atomics.load(this.block, WriterWord.PinnedCount), MOST_PINNED_CORES)

@@ -53,8 +53,10 @@ export function pausesOf (code: string): Pauses {
   return RULES[code]?.pauses ?? DISK
 }
 
-/** Opening fails with these for a while only: no descriptor or memory left, a FIFO without a reader. */
-const OPEN_AGAIN: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENXIO', 'EINTR', 'EAGAIN', 'EBUSY', 'ETXTBSY', 'ENOSPC', 'EDQUOT'])
+/** Opening fails with these for a while only, and the sink is there, or its directory: a FIFO without a reader, a full disk. */
+const THERE: ReadonlySet<string> = new Set(['ENXIO', 'EBUSY', 'ETXTBSY', 'ENOSPC', 'EDQUOT'])
+/** And with these before anybody has looked for it: no descriptor or memory left. */
+const OPEN_AGAIN: ReadonlySet<string> = new Set([...THERE, 'EMFILE', 'ENFILE', 'ENOMEM', 'EINTR', 'EAGAIN'])
 
 /**
  * What to do when opening the sink failed with `code`.
@@ -64,6 +66,9 @@ const OPEN_AGAIN: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', '
 export function remedyOfOpen (code: string, hasBeenOpen: boolean): Remedy {
   return hasBeenOpen || OPEN_AGAIN.has(code) ? 'wait' : 'final'
 }
+
+/** Whether there is a sink, though opening it failed with `code`. */
+export function isThere (code: string): boolean { return THERE.has(code) }
 
 /**
  * A target is a program of its own: whatever ends it (it throws, rejects, emits 'error', closes early) costs this target

@@ -116,11 +116,21 @@ export class WriterThread {
   /** The orders up to this number are carried out. */
   reopened (number: number): void { Atomics.store(this.block, WriterWord.Reopened, number) }
 
+  /** The sink is there, and waited for: that is all that is to be known of it for now. */
+  met (): void {
+    if (Atomics.load(this.block, WriterWord.Ready) !== this.data.generation) this.#tellReady()
+  }
+
   /** The sink is open: lines flow. */
   ready (): void {
     Atomics.store(this.block, WriterWord.Opened, this.data.generation)
     this.setStalled(0) // a predecessor may have died while it waited
     this.#setState(WriterState.Running)
+    this.#tellReady()
+  }
+
+  #tellReady (): void {
+    Atomics.store(this.block, WriterWord.Ready, this.data.generation)
     this.post({ code: 'READY' })
   }
 

@@ -59,6 +59,7 @@ const blockWords: Word[] = [
   i32('PinnedCount', WriterWord.PinnedCount, 'writer'),
   i32('ClosingWork', WriterWord.ClosingWork, 'writer'),
   i32('Listening', WriterWord.Listening, 'writer'),
+  i32('Ready', WriterWord.Ready, 'writer'),
   f64('CpuMs', WriterCount.CpuMs, 'writer'),
   i32('PinnedCores', WriterWord.PinnedCores, 'writer', MOST_PINNED_CORES),
   i32('Seats', WriterWord.Seats, 'everybody', MOST_ATTACHED_RINGS)

@@ -44,6 +44,18 @@ describe('end with a callback', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'ERR_PINO_PINNED_TIMEOUT true\n' })
   })
 
+  test.each([
+    ['a stream', 'stream'],
+    ['one attached to it', "require('pino-pinned').attach(stream.handle())"]
+  ])('gives it none, and warns of nothing, when the sink can\'t be closed in time and no line was left: %s', async (_, ends) => {
+    const { code, stdout, stderr } = await runScript(`
+      const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(makeFifo())}, exitTimeout: 100 })
+      const ends = ${ends}
+      for (const name of ['finish', 'close']) ends.on(name, () => console.log(name))
+      ends.end((error) => console.log(error?.code, ends.writableErrored, ends.writableFinished))`)
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'finish\nclose\nundefined null true\n', stderr: '' })
+  })
+
   test('holds an otherwise idle process until it is called, also in the place of pino\'s own stream', async () => {
     const { code, stdout } = await runScript(`
       const { RingStream } = require('pino-pinned')
