@@ -2,8 +2,14 @@
 
 import { bare, boolean, type Check, destination, type Given, level, listOf, mode, object, requireKnown, target } from './option-checks'
 import { contradiction, wrongType, wrongValue } from './errors'
-import type { OptionsContext } from './options'
 import { isPinoFile, resolvePinoWorker, resolveTarget } from './resolve-target'
+
+/** How the options came to us. */
+export interface OptionsContext {
+  /** The files from which targets are resolved. */
+  callers: string[]
+  way: 'direct' | 'drop-in' | 'register'
+}
 
 /** What a file descriptor is fed from: a path, a descriptor, standard output, or the target `pino/file`. */
 export interface FdSink {

@@ -7,9 +7,9 @@ import {
   applied, bare, boolean, caller, capacity, type Check, core, destination, type Given, integerFrom, level, levels, numberFrom, object,
   oneOf, requireKnown, reserve, signals, target, text, unreadable, worker
 } from './option-checks'
-import { ADDED_BY_PINO, cloneable, type FdSink, FILE_OPTIONS, pipeline, readSink, type TargetSink, targets } from './option-sink'
+import { ADDED_BY_PINO, cloneable, type FdSink, FILE_OPTIONS, type OptionsContext, pipeline, readSink, type TargetSink, targets } from './option-sink'
 
-export type { FdSink, TargetSink } from './option-sink'
+export type { FdSink, OptionsContext, TargetSink } from './option-sink'
 
 /** 8 MiB: rides out a writer that is off its core for about 70 ms at 1,000,000 lines a second. */
 const DEFAULT_CAPACITY_BYTES = 8 * 1024 * 1024
@@ -174,13 +174,6 @@ export interface TransportOptions extends RingOptions {
   caller?: string | readonly string[]
   /** Without effect beside a single target, as in `pino.transport()`; it belongs to an entry of `targets`. */
   level?: string | number
-}
-
-/** How the options came to us. */
-export interface OptionsContext {
-  /** The files from which targets are resolved. */
-  callers: string[]
-  way: 'direct' | 'drop-in' | 'register'
 }
 
 /** Texts of `PINO_PINNED` in the form that the check expects; what can't be read so is left to the check to refuse. */
