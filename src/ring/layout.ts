@@ -115,6 +115,8 @@ export const enum WriterWord {
   ReopenWanted = 17,
   /** Which start of the writer is the current one, from 1. Written by the thread that owns the writer. */
   Generation = 18,
+  /** 1 if the writer always says when it waits for its sink, as it can of a descriptor. Written once, by the thread that owns the writer. */
+  SaysIfWaiting = 19,
   /**
    * Whose the rings are: twice the generation while its thread may still claim them, one more when it has, 0 when the owner
    * took the offer back. Written by compare-exchange, by the owner and by a thread that claims.
@@ -149,6 +151,8 @@ export const enum WriterWord {
   Listening = 59,
   /** The generation that is up and knows its sink: open, or there and not to be had yet, as a FIFO without a reader. Written by the writer. */
   Ready = 60,
+  /** A bump each time the sink has taken something, of whichever ring. Written by the writer. */
+  Taken = 61,
   /** The cores that the kernel says the thread may use, at most `MOST_PINNED_CORES`. Written by the writer. */
   PinnedCores = 64,
 

@@ -94,10 +94,7 @@ export class Guest extends WriterBlock implements WriterAccess {
   /** Why, only the owner hears. */
   get hasFailed (): boolean { return this.isOver }
 
-  /** What its sink is only the owner knows. */
-  get saysIfWaiting (): boolean { return false }
-
-  get othersProgress (): number { return 0 }
+  get othersProgress (): number { return Atomics.load(this.block, WriterWord.Taken) }
 
   get state (): WriterStateName {
     if (this.#isOwnerGone) return 'ended'

@@ -19,7 +19,7 @@ export class Homeless extends WriterBlock implements WriterAccess {
 
   override get isUp (): boolean { return false }
   override get isReady (): boolean { return false }
-  get saysIfWaiting (): boolean { return true }
+  override get saysIfWaiting (): boolean { return true }
   get isOver (): boolean { return this.#isGivenUp }
   /** Every line goes the careful way, which looks for a writer. */
   get isTakenIn (): boolean { return false }

@@ -86,6 +86,8 @@ export class Supervisor extends WriterBlock implements WriterAccess {
 
   constructor (block: SharedArrayBuffer, ring: Ring, settings: Settings, cores: number[] | null, host: SupervisorHost, sharing: Sharing) {
     super(block)
+    // A target may wait for anything.
+    Atomics.store(this.block, WriterWord.SaysIfWaiting, settings.sink.kind === 'fd' ? 1 : 0)
     this.#sharing = sharing
     this.#ring = ring
     this.#roster = new Roster(`pino-pinned/${process.pid}/${Math.random().toString(36).slice(2)}`, this.block, () => this.#orderEnd())
@@ -99,7 +101,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   get restarts (): number { return this.#restarts }
 
   /** The writer has opened its sink. */
-  override get isUp (): boolean { return this.#restartAt === undefined && Atomics.load(this.block, WriterWord.Opened) === this.#generation }
+  override get isUp (): boolean { return this.#restartAt === undefined && super.isUp }
 
   /** Nobody will take another line, unless `restart` is called. */
   get isOver (): boolean { return this.#isFailed || this.#isClosed || this.writerState >= WriterState.Ended }
@@ -123,9 +125,6 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       case WriterState.Failed: return 'failed'
     }
   }
-
-  /** A target may wait for anything. */
-  get saysIfWaiting (): boolean { return this.#settings.sink.kind === 'fd' }
 
   /** The owner's ring, since before there was a writer. */
   get isTakenIn (): boolean { return true }

@@ -26,8 +26,14 @@ export class WriterBlock {
     return this.isStalled && Atomics.load(this.block, WriterWord.Claim) === Atomics.load(this.block, WriterWord.Generation) * 2 + 1
   }
 
-  /** The current writer has opened its sink. */
-  get isUp (): boolean { return Atomics.load(this.block, WriterWord.Opened) === Atomics.load(this.block, WriterWord.Generation) }
+  /** The current writer has opened its sink, and is not known gone. */
+  get isUp (): boolean {
+    const generation = Atomics.load(this.block, WriterWord.Generation)
+    return Atomics.load(this.block, WriterWord.Opened) === generation && Atomics.load(this.block, WriterWord.Gone) !== generation
+  }
+
+  /** If it does not say that it waits for its sink, it does not. */
+  get saysIfWaiting (): boolean { return Atomics.load(this.block, WriterWord.SaysIfWaiting) === 1 }
 
   /** The current writer has opened its sink, or waits for one that is there: a FIFO without a reader. */
   get isReady (): boolean { return this.isUp || Atomics.load(this.block, WriterWord.Ready) === Atomics.load(this.block, WriterWord.Generation) }

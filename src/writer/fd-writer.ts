@@ -118,6 +118,7 @@ export class FdWriter {
     } while (this.#wasLost(consumer))
     if (this.#fsync) this.#sync()
     consumer.release()
+    this.#thread.took()
   }
 
   /** Whether the batch went into a file that is on no path any more; then the file is made again and the batch repeated. */

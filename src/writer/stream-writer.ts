@@ -100,6 +100,8 @@ export class StreamWriter {
     if (this.#isEnding || this.#isDead) return
     this.#turns.tookIn(thread.takeRings())
     if (thread.wantsReopen) thread.reopened(thread.reopenWanted)
+    // Before it gets more: one that is never idle shows only now that it has let go of what it had.
+    if (!this.#canFlush) this.#confirm()
     const didWork = this.#turns.round((outlet, until) => !this.#isFull && this.#feed(outlet, until) ? 1 : 0) > 0
     this.#confirm()
     for (const outlet of thread.outlets) outlet.answerFlush()
@@ -165,14 +167,15 @@ export class StreamWriter {
   #confirm (): void {
     const outlets = this.#thread.outlets.filter((outlet) => outlet.consumer.held > 0)
     if (outlets.length === 0 || this.#marks !== null) return
-    const target = this.#target
-    if (typeof (target.flush ?? target.flushSync) === 'function') {
+    if (this.#canFlush) {
       const isUrgent = this.#carefulUntil.size > 0 || outlets.some((outlet) => outlet.wantsFlush || outlet.consumer.held > outlet.consumer.ring.capacity * HELD_RATIO)
       if (isUrgent || performance.now() - this.#flushedAt >= FLUSH_EVERY_MS) this.#flush(outlets)
     } else if (this.#looksEmpty) {
       for (const { consumer } of outlets) this.#release(consumer, consumer.mark())
     }
   }
+
+  get #canFlush (): boolean { return typeof (this.#target.flush ?? this.#target.flushSync) === 'function' }
 
   /** As far as the target shows, it has handed on all that it was given. */
   get #looksEmpty (): boolean {
@@ -203,6 +206,7 @@ export class StreamWriter {
   #release (consumer: Consumer, mark: Mark): void {
     consumer.ring.words[RingWord.FedAlone] = 0
     consumer.release(mark)
+    this.#thread.took()
   }
 
   #end (): void {

@@ -154,6 +154,9 @@ export class WriterThread {
   /** This target is finished; a new one may do better. */
   dying (error: Error): void { this.#tell('ERROR', error, { isFinal: false }) }
 
+  /** The sink has taken something: who waits for it to take more sees that it does. */
+  took (): void { Atomics.add(this.block, WriterWord.Taken, 1) }
+
   /** The errno that the sink is waiting out, 0 when it takes lines. */
   setStalled (errno: number): void { Atomics.store(this.block, WriterWord.Stalled, errno) }
 

@@ -2,7 +2,7 @@
 //
 //   FAILING_FILE   the file's path
 //   FAILING_CALLS  "write 3 8 5;open 2 4 116": the 3rd to 8th write fail with errno 5, and so on. With errno 0 a
-//                  write takes half of what it is given.
+//                  write takes half of what it is given, with -2 it waits until there is a file of this path with ".go".
 //   FAILING_REPORT a file to which each such call is added: "write 3 5"
 
 #include <dlfcn.h>
@@ -23,6 +23,7 @@ namespace {
 enum Call { kOpen, kWrite, kSync, kCalls };
 const char* const kNames[kCalls] = {"open", "write", "fsync"};
 std::atomic<int> counts[kCalls];
+constexpr int kHeld = -2;
 
 bool IsTheFile(const char* path) {
   const char* file = getenv("FAILING_FILE");
@@ -79,6 +80,12 @@ int OpenAs(const char* name, const char* path, int flags, mode_t mode) {
   return -1;
 }
 
+void WaitForGo() {
+  char path[PATH_MAX];
+  snprintf(path, sizeof path, "%s.go", getenv("FAILING_FILE"));
+  while (access(path, F_OK) != 0) usleep(1000);
+}
+
 int SyncAs(const char* name, int fd) {
   const int error = IsTheFile(fd) ? ErrorOf(kSync) : -1;
   if (error < 0) return Real<int (*)(int)>(name)(fd);
@@ -110,6 +117,7 @@ int open64(const char* path, int flags, ...) {
 
 ssize_t write(int fd, const void* bytes, size_t length) {
   const int error = IsTheFile(fd) ? ErrorOf(kWrite) : -1;
+  if (error == kHeld) WaitForGo();
   const size_t taken = error == 0 ? (length + 1) / 2 : length;
   if (error <= 0) return Real<ssize_t (*)(int, const void*, size_t)>("write")(fd, bytes, taken);
   errno = error;

@@ -137,3 +137,26 @@ describe('fsync: true', () => {
     expect(stats).toMatchObject({ linesWritten: LINES, restarts: 0 })
   })
 })
+
+test('while a write takes its time end() of an attached stream waits for it longer than for a sink that says it takes nothing', async () => {
+  const path = logPath()
+  const { code, stdout, stderr } = await runScript(`
+    const fs = require('node:fs')
+    const { attach, transport } = require('pino-pinned')
+    const stream = transport({ destination: ${JSON.stringify(path)}, exitTimeout: 200 })
+    stream.once('ready', () => {
+      const attached = attach(stream.handle())
+      attached.write('a line\\n')
+      let looks = 0
+      const timer = setInterval(() => {
+        if (++looks < 100) return
+        clearInterval(timer)
+        fs.writeFileSync(${JSON.stringify(`${path}.go`)}, '')
+      }, 10)
+      attached.end((error) => {
+        console.log(error?.message, looks)
+        stream.end()
+      })
+    })`, { env: { ...process.env, LD_PRELOAD: library, FAILING_FILE: path, FAILING_CALLS: 'write 1 1 -2', FAILING_REPORT: `${path}.report` } })
+  expect({ code, stdout, stderr, text: read(path) }).toEqual({ code: 0, stdout: 'undefined 100\n', stderr: '', text: 'a line\n' })
+})

@@ -45,6 +45,7 @@ const blockWords: Word[] = [
   i32('Command', WriterWord.Command, 'owner'),
   i32('ReopenWanted', WriterWord.ReopenWanted, 'owner'),
   i32('Generation', WriterWord.Generation, 'owner'),
+  i32('SaysIfWaiting', WriterWord.SaysIfWaiting, 'owner'),
   i32('Claim', WriterWord.Claim, 'owner'), // and once by a writer that comes up
   i32('RingsAnnounced', WriterWord.RingsAnnounced, 'owner'), // and whoever attaches a ring
   i32('RingsMade', WriterWord.RingsMade, 'owner'), // and whoever attaches a ring
@@ -60,6 +61,7 @@ const blockWords: Word[] = [
   i32('ClosingWork', WriterWord.ClosingWork, 'writer'),
   i32('Listening', WriterWord.Listening, 'writer'),
   i32('Ready', WriterWord.Ready, 'writer'),
+  i32('Taken', WriterWord.Taken, 'writer'),
   f64('CpuMs', WriterCount.CpuMs, 'writer'),
   i32('PinnedCores', WriterWord.PinnedCores, 'writer', MOST_PINNED_CORES),
   i32('Seats', WriterWord.Seats, 'everybody', MOST_ATTACHED_RINGS)

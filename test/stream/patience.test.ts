@@ -66,3 +66,24 @@ test.each([
     ${wait}`)
   expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'true\n', stderr: '' })
 })
+
+test.each([
+  ['flushSync', 'console.log(stream.flushSync())'],
+  ['end', "stream.once('finish', () => console.log('true')).end()"],
+  ['leaving', "console.log('true')"]
+])('a target that is never idle, and takes something every exitTimeout, gets all its lines when %s waits for it', async (_, wait) => {
+  const target = join(temporaryDirectory(), 'target.js')
+  const path = `${target}.log`
+  writeFileSync(target, `
+    const fs = require('node:fs')
+    const { Writable } = require('node:stream')
+    const fd = fs.openSync(${JSON.stringify(path)}, 'w')
+    const write = (text, encoding, done) => { fs.writeSync(fd, text); setTimeout(done, ${EXIT_TIMEOUT_MS / 4}) }
+    module.exports = () => new Writable({ decodeStrings: false, highWaterMark: 1, write })`)
+  const { code, stdout, stderr } = await runScript(`
+    const stream = require('pino-pinned').transport({ target: ${JSON.stringify(target)}, exitTimeout: ${EXIT_TIMEOUT_MS} })
+    for (let n = 0; n < 400; n++) stream.write(String(n).padEnd(5000) + '\\n') // eight batches
+    ${wait}`)
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'true\n', stderr: '' })
+  expect(readFileSync(path, 'utf8').trimEnd().split('\n').map(Number)).toEqual(Array.from({ length: 400 }, (_, n) => n))
+})

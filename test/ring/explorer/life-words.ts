@@ -14,7 +14,7 @@ export const ringAt = (ring: number): number => ring * GEOMETRY.block
 export const RINGS = [1, 2]
 
 export const BLOCK = ringAt(1 + RINGS.length)
-export const SEATS = WriterWord.Ready + 1
+export const SEATS = WriterWord.Taken + 1
 export const MOST_SEATS = 2
 
 const THREADS = BLOCK + SEATS + MOST_SEATS
