@@ -95,6 +95,7 @@ export class Guest extends WriterBlock implements WriterAccess {
   get hasFailed (): boolean { return this.isOver }
 
   get othersProgress (): number { return Atomics.load(this.block, WriterWord.Taken) }
+  get othersLinesLeft (): number { return 0 }
 
   get state (): WriterStateName {
     if (this.#isOwnerGone) return 'ended'

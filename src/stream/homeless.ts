@@ -24,6 +24,7 @@ export class Homeless extends WriterBlock implements WriterAccess {
   /** Every line goes the careful way, which looks for a writer. */
   get isTakenIn (): boolean { return false }
   get othersProgress (): number { return 0 }
+  get othersLinesLeft (): number { return 0 }
 
   /** A ring without lines needs no writer to be given back to. */
   get hasEnded (): boolean {

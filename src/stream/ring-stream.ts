@@ -225,7 +225,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   }
 
   #giveUp (): void {
-    const { linesLeft } = this.#port
+    const linesLeft = this.#port.linesLeft + this.#writer.othersLinesLeft
     if (linesLeft === 0) this.#finish() // what does not end has none to lose
     else this.onWarning(this.#error = leftInRing('end', linesLeft, this.#writer.stalledBy))
     this.#writer.abandon()

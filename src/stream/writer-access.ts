@@ -50,6 +50,8 @@ export interface WriterAccess extends Keeper {
   reopen (): number
   hasReopened (number: number): boolean
   post (message: unknown, transferList?: readonly unknown[]): void
+  /** Lines in the writer's other rings that the sink has not taken; known to its owner. */
+  readonly othersLinesLeft: number
   /** What the writer's other producers have done: known to its owner. */
   others (): { totals: Totals, producers: ProducerStats[] }
   ref (): void

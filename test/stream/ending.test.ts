@@ -56,6 +56,18 @@ describe('end with a callback', () => {
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'finish\nclose\nundefined null true\n', stderr: '' })
   })
 
+  test('tells how many lines are left in the rings of streams attached to it, though none is in its own', async () => {
+    const { code, stdout, stderr } = await runScript(`
+      const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(makeFifo())}, exitTimeout: 100 })
+      const attached = require('pino-pinned').attach(stream.handle())
+      stream.on('ready', () => {
+        for (let line = 0; line < 7; line++) attached.write('a line\\n')
+        stream.end((error) => console.log(error.message))
+      })`)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'end: the sink does not take lines (ENXIO), up to 7 are left in the ring\n' })
+    expect(stderr).toContain('up to 7 are left')
+  })
+
   test('holds an otherwise idle process until it is called, also in the place of pino\'s own stream', async () => {
     const { code, stdout } = await runScript(`
       const { RingStream } = require('pino-pinned')
