@@ -1,5 +1,5 @@
-// What JavaScript sees: checks every argument, then asks platform.h. Only this, arguments.cc, claims.cc and producer.cc speak
-// Node-API.
+// What JavaScript sees: checks every argument, then asks platform.h. Only this, arguments.cc, claims.cc, estates.cc and
+// producer.cc speak Node-API.
 
 #include <napi.h>
 #include <uv.h>
@@ -11,6 +11,7 @@
 
 #include "arguments.h"
 #include "claims.h"
+#include "estates.h"
 #include "platform.h"
 #include "producer.h"
 
@@ -285,6 +286,10 @@ void Export(Napi::Object exports) {
   Add<StoreAtThreadExit>(exports, "storeAtThreadExit");
   Add<Claim>(exports, "claim");
   Add<Release>(exports, "release");
+  Add<KeepRing>(exports, "keepRing");
+  Add<KeepRingToo>(exports, "keepRingToo");
+  Add<LetRingGo>(exports, "letRingGo");
+  Add<Inherit>(exports, "inherit");
   Add<CreatePublisher>(exports, "createPublisher");
   AddRaw(exports, "measureLine", MeasureLine);
 #ifndef _WIN32

@@ -71,6 +71,29 @@ export interface Addon {
   release (key: string, isForgotten: boolean): void
 
   /**
+   * The calling thread has this ring, and what is in it is to go to the next writer of `key` when no thread has it any more:
+   * when its last keeper has let it go, or has been torn down in whatever way. Unless the ring is given back or closed by
+   * then, it is marked as given back, and copied for {@link Addon.inherit}. (At most 1024 rings, and not on top of 64 MiB.)
+   *
+   * @param words an Int32Array over the whole of the ring's SharedArrayBuffer
+   * @param layout says where things stand in it
+   */
+  keepRing (words: Int32Array, key: string, layout: object): void
+
+  /** The calling thread has this ring too, if it is one that others keep. */
+  keepRingToo (words: Int32Array): void
+
+  /** The calling thread has the ring no more. */
+  letRingGo (words: Int32Array): void
+
+  /**
+   * Something that was left for the next writer of `key`, if there is anything: what stood before a ring's data, and its
+   * records from the released position on. The same again, here or in another thread if this one is torn down, until the
+   * ring that the calling thread makes of it is kept for that key.
+   */
+  inherit (key: string): ArrayBuffer | undefined
+
+  /**
    * Makes a function that publishes a line on the ring in `words`, an Int32Array over a SharedArrayBuffer, and returns
    * whether it did: it does not when room is short, or what it got is no string. `layout` says where things stand; it is
    * checked here, once.

@@ -21,13 +21,18 @@ export const enum RingWord {
   Capacity = 0,
   /**
    * Number of the ring among those of its writer; 0 is its owner's. Written by the producer's thread: once, and when the ring
-   * goes on to another writer.
+   * goes on to another writer. (Of a ring that a writer makes of what a thread left, it writes the producer's words too.)
    */
   Id = 1,
-  /** 1 when the writer's owner has added up the counts of a ring that nobody will use any more. Written by the writer's owner. */
+  /**
+   * 1 when the writer's owner has added up the counts of a ring that nobody will use any more. Written by the writer's owner;
+   * by the addon, for the last thread that keeps the ring, when that leaves it: its counts go with what is in it.
+   */
   Tallied = 2,
   /** 1 if the producer takes the ring to another writer when this one has ended. Written by the producer's thread, as `Id` is. */
   MovesOn = 3,
+  /** Of the producer's thread, as `worker_threads` numbers them, if the ring is kept for a next writer. Written by that thread, once. */
+  ThreadId = 4,
 
   /** Position after the last visible record, in bytes; runs on and wraps at 2^32. Written by the producer. */
   Published = 32,
@@ -56,7 +61,8 @@ export const enum RingWord {
   FedAlone = 102,
   /**
    * The generation of the writer that took the ring in, 0 before the first, or `GIVEN_BACK`. Written by the writer; put back
-   * to 0 by the producer's thread when it takes the ring to another writer, the one before being gone.
+   * to 0 by the producer's thread when it takes the ring to another writer, the one before being gone; and `GIVEN_BACK` by
+   * the addon for the last thread that keeps the ring, when that leaves it.
    */
   Adopted = 103,
   /**

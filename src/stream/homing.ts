@@ -9,6 +9,7 @@ import { Guest } from './guest'
 import type { Handle } from './handle'
 import { HomeSearch } from './home-search'
 import { Homeless } from './homeless'
+import { keepRing, letRingGo } from './keeping'
 import { inheritedHandle, offer } from './offer'
 import { Port } from './port'
 import { addLeaver, type Leaver, removeLeaver } from './process-exit'
@@ -52,6 +53,7 @@ export class Homing implements Leaver, SignalLeaver {
     this.#settings = settings
     this.#stream = new WeakRef(stream)
     const ring = createRing(Math.max(settings.capacity, LEAST_CAPACITY_BYTES))
+    keepRing(ring, key)
     this.#writer = new Homeless(ring, () => this.#look())
     this.#port = new Port(ring, this.#writer.block, this.#writer, { ...settings, patienceMs: stream.patienceMs(settings) })
     const found = inheritedHandle(key)
@@ -102,6 +104,7 @@ export class Homing implements Leaver, SignalLeaver {
   forget (): void {
     this.#leaveProcess()
     this.#end()
+    letRingGo(this.#port.ring)
   }
 
   #leaveProcess (): void {
@@ -124,6 +127,7 @@ export class Homing implements Leaver, SignalLeaver {
     forgotten.unregister(this)
     this.#endSearch()
     if (this.#writer instanceof Guest) this.#writer.leave()
+    if (!this.#isOwner) letRingGo(this.#port.ring)
   }
 
   #endSearch (): void {
@@ -214,7 +218,7 @@ export class Homing implements Leaver, SignalLeaver {
       return
     }
     if (this.#config !== undefined) this.#writer.post(this.#config)
-    offer(stream, this.#key, this.#handle)
+    offer(stream, this.#key, this.#handle, this.#port.ring)
     this.#leaveProcess() // it leaves as an owner now
     forgotten.unregister(this)
     this.#endSearch()

@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers'
 import { BroadcastChannel, getEnvironmentData, isMainThread, setEnvironmentData, type Worker } from 'node:worker_threads'
-import { WriterState, WriterWord } from '../ring/layout'
+import { type Ring, WriterState, WriterWord } from '../ring/layout'
 import { hold, type Holder, release } from './claims'
 import type { Handle } from './handle'
+import { letRingGo } from './keeping'
 import type { RingStream } from './ring-stream'
 
 /** What is said on the channel of a key: who asks, or the answer. */
@@ -23,8 +24,9 @@ export function isUsable ({ block }: Handle): boolean {
  * Tells the threads that share it where a writer is: those that this thread starts, and those that ask.
  *
  * @param stream its owner, which has claimed the key
+ * @param ring that stream's
  */
-export function offer (stream: RingStream, key: string, handle: Handle): void {
+export function offer (stream: RingStream, key: string, handle: Handle, ring: Ring): void {
   setEnvironmentData(key, handle as never)
   const channel = new BroadcastChannel(key)
   let isAnswering = false
@@ -46,13 +48,15 @@ export function offer (stream: RingStream, key: string, handle: Handle): void {
     channel.onmessage = () => {}
     setImmediate(() => channel.close()) // an answer may be due
     if (getEnvironmentData(key) === handle as never) setEnvironmentData(key, undefined)
-    releaseAfter(stream.worker, key, holder)
+    onceGone(stream.worker, () => {
+      // There must not be another writer at the sink before. One that failed may be started again on this ring.
+      if (holder.isDone) letRingGo(ring)
+      release(key, holder, isMainThread)
+    })
   })
 }
 
-/** There must not be another writer at the sink before this one's thread is gone. */
-function releaseAfter (worker: Worker, key: string, holder: Holder): void {
-  const free = (): void => release(key, holder, isMainThread)
-  if (worker.threadId === -1) free()
-  else worker.once('exit', free)
+function onceGone (worker: Worker, action: () => void): void {
+  if (worker.threadId === -1) action()
+  else worker.once('exit', action)
 }

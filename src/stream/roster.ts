@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers'
 import { BroadcastChannel, receiveMessageOnPort } from 'node:worker_threads'
+import { addon } from '../affinity/addon'
 import { letGo, openRing, RingWord, type Ring, ThreadCount, ThreadWord, WriterState, WriterWord } from '../ring/layout'
 import type { Announcement } from '../writer-data'
 import { announce, isGivenBack, isTakenIn } from './announce'
@@ -60,6 +61,7 @@ export class Roster {
   close (): void {
     this.look()
     for (const [id, { opened, threadId }] of this.#rings) {
+      addon?.letRingGo(opened.words)
       if (opened.words[RingWord.MovesOn] === 0) {
         closeIfMissed(opened, this.#block)
       } else {
@@ -155,7 +157,10 @@ export class Roster {
   #add (announcement: Announcement): void {
     const opened = openRing(announcement.ring)
     const id = opened.words[RingWord.Id]!
-    if (this.#rings.has(id) || opened.words[RingWord.Tallied] === 1) return
+    if (this.#rings.has(id)) return
+    // Before the look: if its thread is the only one that has it, that may be gone the next moment.
+    addon?.keepRingToo(opened.words)
+    if (opened.words[RingWord.Tallied] === 1) return addon?.letRingGo(opened.words)
     const { threadId, name, thread } = announcement
     this.#rings.set(id, { ...announcement, opened })
     if (this.#threads.has(threadId)) return
@@ -177,6 +182,7 @@ export class Roster {
       thread.highWater = Math.max(thread.highWater, highWaterOf(opened))
       this.#rings.delete(id)
       opened.words[RingWord.Tallied] = 1
+      addon?.letRingGo(opened.words)
       letGo(opened)
     }
     for (const thread of gone) {

@@ -39,7 +39,7 @@ export function connectOwn (stream: RingStream, settings: Settings): Connection 
 function startShared (stream: RingStream, settings: Settings, key: string, isHeir: boolean): Connection {
   try {
     const connection = startWriter(stream, settings, { key, isHeir })
-    offer(stream, key, connection.handle())
+    offer(stream, key, connection.handle(), connection.port.ring)
     return connection
   } catch (error) {
     release(key, null, !isHeir)

@@ -94,6 +94,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     this.#settings = settings
     this.#cores = cores
     this.#host = strongReference(host)
+    if (sharing.key !== null) this.#roster.open() // the writer may have rings to tell of as soon as it is up
     this.#start()
   }
 

@@ -48,7 +48,7 @@ export class FdWriter {
       for (const outlet of thread.outlets) if (outlet.consumer.gatherUnderWay()) this.#takeGathered(outlet)
       this.#awaitRest()
       // Before the look at the order to end: one that comes meanwhile must not be slept through.
-      for (thread.waiter.begin(); !thread.isEnding || !thread.isDrained; thread.waiter.begin()) {
+      for (thread.waiter.begin(); !this.#isDone; thread.waiter.begin()) {
         this.#turns.tookIn(thread.takeRings())
         if (thread.wantsReopen && !this.#isInsideLine) this.#reopen()
         const taken = this.#drain()
@@ -66,6 +66,13 @@ export class FdWriter {
       if ((error as SystemError).syscall === undefined) throw error
       thread.fail(error as Error)
     }
+  }
+
+  /** The owner has said so, and everything is written, also what others have left meanwhile. */
+  get #isDone (): boolean {
+    if (!this.#thread.isEnding) return false
+    this.#turns.tookIn(this.#thread.takeLeft())
+    return this.#thread.isDrained
   }
 
   /** A file that another owner's writer left inside a line: the ring with the rest of it will come soon, or the line is ended. */

@@ -21,6 +21,13 @@ export class Intake {
   /** Whether something was announced since the last `take`; costs one look at a shared word. */
   get hasNews (): boolean { return this.#arrived.length > 0 || Atomics.load(this.#block, WriterWord.RingsAnnounced) !== this.#announced }
 
+  /** Tells the writer's owner of rings that the writer has taken in by itself. */
+  tell (announcements: readonly Announcement[]): void {
+    const channel = new BroadcastChannel(this.#channelName)
+    for (const each of announcements) channel.postMessage(each)
+    channel.close()
+  }
+
   /** What was announced. The channel opens with the first announcement; one that came before it is made again. */
   take (): Announcement[] {
     // Read before the channel: what is announced meanwhile is news again.

@@ -98,6 +98,7 @@ export class StreamWriter {
   #tick (): void {
     const thread = this.#thread
     if (this.#isEnding || this.#isDead) return
+    const isEnding = thread.isEnding // before the last look at what others have left
     this.#turns.tookIn(thread.takeRings())
     if (thread.wantsReopen) thread.reopened(thread.reopenWanted)
     // Before it gets more: one that is never idle shows only now that it has let go of what it had.
@@ -106,7 +107,7 @@ export class StreamWriter {
     this.#confirm()
     for (const outlet of thread.outlets) outlet.answerFlush()
     for (const outlet of thread.giveBackRings()) this.#forget(outlet)
-    if (thread.isEnding && thread.outlets.every((outlet) => outlet.isTaken)) {
+    if (isEnding && thread.outlets.every((outlet) => outlet.isTaken)) {
       this.#end()
     } else if (didWork) {
       thread.waiter.worked()

@@ -4,7 +4,9 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Command, GIVEN_BACK, letGo, openRing, RingWord, WriterState, WriterWord } from '../ring/layout'
 import { freeSeat, seated } from '../ring/seats'
 import type { Announcement, ErrorDetails, WriterData, WriterMessage } from '../writer-data'
+import { addon } from '../affinity/addon'
 import { Answerer } from './answerer'
+import { Inheritance } from './inheritance'
 import { Intake } from './intake'
 import { RingOutlet } from './rings'
 import { Waiter } from './waiter'
@@ -26,6 +28,7 @@ export class WriterThread {
   readonly waiter: Waiter
   readonly #intake: Intake
   readonly #answerer: Answerer | null
+  readonly #inheritance: Inheritance | null
   /** `RingsMade` when no ring was missing, or none was waited for any more; and since when one is waited for. */
   #completeAt = 0
   #missingSince: number | undefined
@@ -35,9 +38,11 @@ export class WriterThread {
     this.block = new Int32Array(this.data.block)
     this.outlets = [new RingOutlet(openRing(this.data.ring), this.data.dropNotice)]
     this.#intake = new Intake(this.block, this.data.channel, this.data.generation)
-    this.#answerer = this.data.shared === undefined ? null : new Answerer(this.data.shared)
+    const { shared } = this.data
+    this.#answerer = shared === undefined ? null : new Answerer(shared)
+    this.#inheritance = shared === undefined ? null : new Inheritance(shared.key, this.block)
     this.#adopt(this.data.attached.splice(0)) // what stays in the list is held for the thread's life
-    this.takeRings()
+    this.#takeAnnounced()
     this.waiter = new Waiter(this.data.block, this.data.wait, this.outlets[0]!.consumer.ring.capacity)
   }
 
@@ -52,11 +57,23 @@ export class WriterThread {
   /** Bound, to be handed to the waiter: nothing is published that is not taken. */
   readonly hasNothingToTake = (): boolean => this.outlets.every(({ consumer }) => consumer.available === 0)
 
-  /** Takes in the rings that other threads have attached since. Returns these. */
+  /** Takes in the rings that other threads have attached since, and those that others left. Returns these. */
   takeRings (): readonly RingOutlet[] {
     this.answer()
-    return this.#intake.hasNews ? this.#adopt(this.#intake.take()) : []
+    const left = this.takeLeft()
+    const announced = this.#takeAnnounced()
+    return left.length === 0 ? announced : [...left, ...announced]
   }
+
+  /** Takes in what threads left that are gone: now and then, and at once when the writer is to end. Returns these rings. */
+  takeLeft (): readonly RingOutlet[] {
+    const left = this.#inheritance?.take(this.isEnding) ?? []
+    if (left.length === 0) return []
+    this.#intake.tell(left)
+    return this.#adopt(left)
+  }
+
+  #takeAnnounced (): readonly RingOutlet[] { return this.#intake.hasNews ? this.#adopt(this.#intake.take()) : [] }
 
   /** Tells threads that ask where the writer is, now and then: without an event loop the owner can't. */
   answer (): void { this.#answerer?.look() }
@@ -80,7 +97,10 @@ export class WriterThread {
     const taken: RingOutlet[] = []
     for (const { ring, thread } of announcements) {
       const opened = openRing(ring)
+      // Before the look: if its thread is the only one that has it, that may be gone the next moment.
+      addon?.keepRingToo(opened.words)
       const adopted = Atomics.load(opened.words, RingWord.Adopted)
+      if (adopted === GIVEN_BACK) addon?.letRingGo(opened.words)
       if (adopted === generation || adopted === GIVEN_BACK) continue // announced more than once
       taken.push(new RingOutlet(opened, dropNotice, thread))
       Atomics.store(opened.words, RingWord.Adopted, generation)
@@ -100,6 +120,7 @@ export class WriterThread {
       // A successor finds a ring that is not given back yet and does all of it again: its seat may be another's by then.
       freeSeat(this.block, ring.words[RingWord.Id]!)
       Atomics.store(ring.words, RingWord.Adopted, GIVEN_BACK)
+      addon?.letRingGo(ring.words)
       letGo(ring)
     }
     this.post({ code: 'RINGS' })

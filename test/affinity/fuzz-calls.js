@@ -118,21 +118,42 @@ const RIGHT = {
     const length = Math.max(2, Math.ceil((dataStart + capacity + headerBytes + mostPayload + 1) / 4) + more)
     return [new Made(() => words(length, offset)), layout]
   }),
+  keepRing: fc.tuple(
+    text,
+    fc.record({
+      capacity: fc.constantFrom(8, 64, 1024, 4096, 8192),
+      dataStart: fc.integer({ min: 4, max: 32 }).map((n) => n * 8),
+      published: fc.nat(7),
+      released: fc.nat(7),
+      adopted: fc.nat(7),
+      tallied: fc.nat(7),
+      closed: fc.nat(7),
+      givenBack: fc.integer()
+    }),
+    fc.integer({ min: -100, max: 20 })
+  ).map(([key, layout, more]) => [new Made(() => words(Math.max(2, (layout.dataStart + layout.capacity) / 4 + more))), key, layout]),
+  keepRingToo: fc.tuple(fc.constant(new Made(() => words(8)))),
+  letRingGo: fc.tuple(fc.constant(new Made(() => words(8)))),
+  inherit: fc.tuple(text),
   writeFd: fc.tuple(
     fc.constant(sink), fc.uint8Array({ minLength: 100, maxLength: 9000 }), fc.nat(50), fc.integer({ min: 50, max: 100 }), fc.nat(3),
     fc.constant(new Made(() => words(8))), fc.nat(7))
 }
 
 /** The same layout with one thing in it that is not right. */
-const layout = fc.tuple(RIGHT.createPublisher, fc.constantFrom('capacity', 'dataStart', 'headerBytes', 'mostPayload', 'published', 'quickEnd', 'linesAccepted', 'meta'), anything)
-  .map(([[, right], name, wrong]) => ({ ...right, [name]: wrong }))
+const wrongLayout = (name) => fc.tuple(RIGHT[name], fc.nat(7), anything).map(([right, at, wrong]) => {
+  const layout = right.at(-1)
+  return { ...layout, [Object.keys(layout)[at]]: wrong }
+})
+
+const HAVE_LAYOUT = ['createPublisher', 'keepRing']
 
 function argumentsOf (name) {
   const changes = fc.array(fc.tuple(fc.nat(7), anything), { maxLength: 3 })
-  return fc.tuple(RIGHT[name], changes, fc.integer({ min: 0, max: 9 }), layout).map(([right, changes, count, layout]) => {
+  return fc.tuple(RIGHT[name], changes, fc.integer({ min: 0, max: 9 }), HAVE_LAYOUT.includes(name) ? wrongLayout(name) : fc.constant(undefined)).map(([right, changes, count, layout]) => {
     const args = [...right]
     for (const [place, value] of changes) args[place] = value
-    if (name === 'createPublisher' && count > 6) args[1] = layout
+    if (layout !== undefined && count > 6) args[right.length - 1] = layout
     // Mostly as many as there should be; else too few.
     if (count < 3) args.length = Math.min(args.length, count)
     // Node's own descriptors are none of ours to write to.
@@ -155,16 +176,26 @@ function publish (tryPublish, view) {
   }
 }
 
+/** What becomes of a ring that nobody keeps any more, with whatever stands in it. */
+function leave (view, key) {
+  for (let at = 0; at < view.length; at++) view[at] = (at * 0x9E3779B1) >> (at % 32)
+  addon.letRingGo(view)
+  const estate = addon.inherit(key)
+  if (estate !== undefined && !(estate instanceof ArrayBuffer)) throw new Error('expected an ArrayBuffer')
+}
+
 const came = {}
 
 function check (name, made) {
   const args = made.map(Made.in)
   // A layout is the one argument with values in it that matter.
-  if (made[1]?.headerBytes !== undefined) args[1] = Object.fromEntries(Object.entries(made[1]).map(([key, value]) => [key, Made.in(value)]))
+  const at = made.findIndex((arg) => arg?.dataStart !== undefined)
+  if (at >= 0) args[at] = Object.fromEntries(Object.entries(made[at]).map(([key, value]) => [key, Made.in(value)]))
   const count = (kind) => { came[name][kind] = (came[name][kind] ?? 0) + 1 }
   try {
     const result = addon[name](...args)
     if (name === 'createPublisher') publish(result, args[0])
+    if (name === 'keepRing') leave(args[0], args[1])
     count('done')
   } catch (error) {
     if (error === planted) return count('planted')

@@ -104,8 +104,8 @@ describe('the explorer finds', () => {
     ['a parked writer that never looks by itself', [{ file: 'writer/waiter.ts', replace: 'PARKED_LOOK_MS = 1000', by: 'PARKED_LOOK_MS = Infinity' }], parksAsItDies],
     ['a writer that reads Wake behind its look at the order to end', [{
       file: 'writer/fd-writer.ts',
-      replace: 'thread.isDrained; thread.waiter.begin()) {',
-      by: 'thread.isDrained;) { thread.waiter.begin()'
+      replace: 'this.#isDone; thread.waiter.begin()) {',
+      by: 'this.#isDone;) { thread.waiter.begin()'
     }], closesParked],
     ['a ring left open by a writer that ends', [{
       file: 'writer/thread.ts', replace: 'Atomics.store(words, RingWord.Closed, 1)', by: 'this.outlets[0]!.consumer.look()'

@@ -17,6 +17,7 @@ const ringWords: Word[] = [
   i32('Id', RingWord.Id, 'maker'),
   i32('Tallied', RingWord.Tallied, 'maker'), // when nobody uses the ring any more
   i32('MovesOn', RingWord.MovesOn, 'maker'), // and with Id, when the ring goes on to another writer
+  i32('ThreadId', RingWord.ThreadId, 'maker'),
   i32('Published', RingWord.Published, 'producer'),
   i32('FlushWanted', RingWord.FlushWanted, 'producer'),
   i32('ProducerWaits', RingWord.ProducerWaits, 'producer'),

@@ -126,7 +126,7 @@ function stubsOf (thread: Thread, around: Surroundings): Record<string, Exports>
 
 /** Without its ways to publish and to measure: those in JavaScript are taken. */
 function addonOf (around: Surroundings): Exports {
-  return { storeAtThreadExit: (_: unknown, word: number, value: number) => around.atExit(word, value), measureLine: () => 0 }
+  return { storeAtThreadExit: (_: unknown, word: number, value: number) => around.atExit(word, value), measureLine: () => 0, keepRingToo () {}, letRingGo () {} }
 }
 
 function threadsOf (around: Surroundings): Exports {

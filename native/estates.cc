@@ -1,0 +1,271 @@
+// What threads leave in their rings. A thread can be terminated while no other one has heard of its ring, or together with
+// those that have: nobody but the process can keep what is in it then.
+
+#include "estates.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <list>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arguments.h"
+
+namespace pino_pinned {
+
+namespace {
+
+// A record is a 32-bit length, another 32 bits, and a payload padded to this.
+constexpr uint64_t kHeaderBytes = 8;
+constexpr uint64_t kPadding = 8;
+// Nobody may ever ask for them. An estate that comes on top of so much is given up.
+constexpr size_t kMostEstates = 1024;
+constexpr size_t kMostBytes = size_t{64} << 20;
+
+struct Keeper {
+  napi_env env;
+  // Keeps the memory until the environment is torn down.
+  Napi::Reference<Napi::Value> words;
+};
+
+struct Ring {
+  std::string key;
+  int32_t* words;
+  size_t bytes;
+  // Where things stand: bytes, and indexes of words.
+  uint32_t capacity;
+  size_t data_start;
+  size_t published;
+  size_t released;
+  size_t adopted;
+  size_t tallied;
+  size_t closed;
+  int32_t given_back;
+  std::list<Keeper> keepers;
+
+  std::atomic<int32_t>& word(size_t index) const { return reinterpret_cast<std::atomic<int32_t>*>(words)[index]; }
+};
+
+struct Estate {
+  std::string key;
+  // What stands before the ring's data, and its records from the released position on.
+  std::vector<char> bytes;
+  // Who makes a ring of it just now; null if nobody does.
+  napi_env heir;
+};
+
+struct Estates {
+  std::mutex mutex;
+  std::map<const void*, Ring> rings;
+  std::list<Estate> left;
+  size_t bytes_left = 0;
+  // Environments with a cleanup hook here.
+  std::set<napi_env> envs;
+};
+
+// Never destroyed: other threads may still end when the process's statics are.
+Estates& TheEstates() {
+  static Estates* estates = new Estates();
+  return *estates;
+}
+
+// No thread has the ring any more: what is in it, record by record. Its memory may hold anything, so that every length is
+// checked.
+std::vector<char> ContentsOf(const Ring& ring) {
+  const char* first = reinterpret_cast<const char*>(ring.words);
+  const char* data = first + ring.data_start;
+  const uint64_t room = ring.bytes - ring.data_start;
+  const uint32_t released = static_cast<uint32_t>(ring.word(ring.released).load());
+  const uint32_t used = std::min(static_cast<uint32_t>(ring.word(ring.published).load()) - released, ring.capacity);
+  std::vector<char> contents(first, data);
+  uint64_t done = 0;
+  while (done < used) {
+    const uint64_t place = (released + static_cast<uint32_t>(done)) & (ring.capacity - 1);
+    if (place % kPadding != 0 || place + kHeaderBytes > room) break;
+    uint32_t payload;
+    std::memcpy(&payload, data + place, sizeof payload);
+    const uint64_t size = kHeaderBytes + (uint64_t{payload} + kPadding - 1) / kPadding * kPadding;
+    if (size > used - done || size > room - place) break;
+    contents.insert(contents.end(), data + place, data + place + size);
+    done += size;
+  }
+  const uint32_t end = released + static_cast<uint32_t>(done);
+  std::memcpy(contents.data() + ring.published * sizeof(int32_t), &end, sizeof end);
+  return contents;
+}
+
+// The last keeper of a ring is gone. Called with the mutex held.
+void Leave(Estates& estates, const Ring& ring) {
+  if (ring.word(ring.closed).load() != 0) return;
+  if (ring.word(ring.adopted).load() == ring.given_back) return;
+  // Whoever comes upon the ring later, in a message that nobody had read, finds that it is nobody's any more.
+  ring.word(ring.tallied).store(1);
+  ring.word(ring.adopted).store(ring.given_back);
+  if (estates.left.size() >= kMostEstates || estates.bytes_left >= kMostBytes) return;
+  estates.left.push_back({ring.key, ContentsOf(ring), nullptr});
+  estates.bytes_left += estates.left.back().bytes.size();
+}
+
+void LetGo(Estates& estates, napi_env env, std::map<const void*, Ring>::iterator ring) {
+  std::list<Keeper>& keepers = ring->second.keepers;
+  const auto own = std::find_if(keepers.begin(), keepers.end(), [env](const Keeper& keeper) { return keeper.env == env; });
+  if (own == keepers.end()) return;
+  if (keepers.size() == 1) {
+    Leave(estates, ring->second);
+    estates.rings.erase(ring);
+  } else {
+    keepers.erase(own);
+  }
+}
+
+// Runs when an environment is torn down, after its last JavaScript and after its workers are gone.
+void EnvironmentEnds(napi_env env) {
+  Estates& estates = TheEstates();
+  const std::lock_guard<std::mutex> lock(estates.mutex);
+  for (auto next = estates.rings.begin(); next != estates.rings.end();) LetGo(estates, env, next++);
+  for (Estate& estate : estates.left) {
+    if (estate.heir == env) estate.heir = nullptr;
+  }
+  estates.envs.erase(env);
+}
+
+// Returns false if the thread is ending.
+bool Enter(Estates& estates, Napi::Env env) {
+  if (!estates.envs.insert(env).second) return true;
+  const napi_env entered = env;
+  if (!env.AddCleanupHook([entered] { EnvironmentEnds(entered); }).IsEmpty()) return true;
+  estates.envs.erase(env);
+  return false;
+}
+
+// Called with the mutex held.
+void Keep(Estates& estates, Napi::Value words, Ring& ring) {
+  const napi_env env = words.Env();
+  const bool has_it = std::any_of(ring.keepers.begin(), ring.keepers.end(), [env](const Keeper& keeper) { return keeper.env == env; });
+  if (has_it || !Enter(estates, words.Env())) return;
+  auto reference = Napi::Reference<Napi::Value>::New(words, 1);
+  if (!reference.IsEmpty()) ring.keepers.push_back({env, std::move(reference)});
+}
+
+bool ReadKey(Napi::Value value, std::string* key) {
+  if (!value.IsString()) {
+    ThrowType(value.Env(), "key must be a string");
+    return false;
+  }
+  *key = value.As<Napi::String>();
+  return true;
+}
+
+bool ReadLayout(Napi::Value layout, size_t words, Ring* ring) {
+  const Napi::Env env = layout.Env();
+  if (layout.Type() != napi_object) {
+    ThrowType(env, "layout must be an object");
+    return false;
+  }
+  const auto read = [&](const char* name, double lowest, double highest, double* result) {
+    napi_value value;
+    // A getter may throw, and its thread may be terminated in it.
+    if (napi_get_named_property(env, layout, name, &value) != napi_ok) return false;
+    return ReadInteger({env, value}, std::string("layout.") + name, lowest, highest, result);
+  };
+  const double bytes = static_cast<double>(words) * sizeof(int32_t);
+  double capacity, data_start, published, released, adopted, tallied, closed, given_back;
+  if (!read("dataStart", kPadding, bytes, &data_start)) return false;
+  // What is left of the ring is what stands before its data, and that.
+  const double last_word = data_start / sizeof(int32_t) - 1;
+  if (!read("capacity", kPadding, std::max<double>(bytes - data_start, kPadding), &capacity) ||
+      !read("published", 0, last_word, &published) ||
+      !read("released", 0, last_word, &released) ||
+      !read("adopted", 0, last_word, &adopted) ||
+      !read("tallied", 0, last_word, &tallied) ||
+      !read("closed", 0, last_word, &closed) ||
+      !read("givenBack", INT32_MIN, INT32_MAX, &given_back)) {
+    return false;
+  }
+  ring->capacity = static_cast<uint32_t>(std::min<double>(capacity, UINT32_MAX));
+  ring->data_start = static_cast<size_t>(data_start);
+  if ((ring->capacity & (ring->capacity - 1)) != 0 || ring->data_start % kPadding != 0) {
+    ThrowRange(env, "layout: capacity must be a power of two, dataStart a multiple of 8");
+    return false;
+  }
+  ring->bytes = static_cast<size_t>(bytes);
+  ring->published = static_cast<size_t>(published);
+  ring->released = static_cast<size_t>(released);
+  ring->adopted = static_cast<size_t>(adopted);
+  ring->tallied = static_cast<size_t>(tallied);
+  ring->closed = static_cast<size_t>(closed);
+  ring->given_back = static_cast<int32_t>(given_back);
+  return true;
+}
+
+}  // namespace
+
+void KeepRing(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Ring ring;
+  size_t length;
+  if (!ReadSharedWords(info[0], &ring.words, &length) || !ReadKey(info[1], &ring.key) || !ReadLayout(info[2], length, &ring)) return;
+  Estates& estates = TheEstates();
+  const std::lock_guard<std::mutex> lock(estates.mutex);
+  const void* memory = ring.words;
+  const auto found = estates.rings.emplace(memory, std::move(ring)).first;
+  Keep(estates, info[0], found->second);
+  if (found->second.keepers.empty()) {
+    estates.rings.erase(found);
+    return;
+  }
+  // What it was made from is not needed any more.
+  const auto own = std::find_if(estates.left.begin(), estates.left.end(), [&](const Estate& estate) {
+    return estate.heir == static_cast<napi_env>(env) && estate.key == found->second.key;
+  });
+  if (own == estates.left.end()) return;
+  estates.bytes_left -= own->bytes.size();
+  estates.left.erase(own);
+}
+
+void KeepRingToo(const Napi::CallbackInfo& info) {
+  int32_t* words;
+  size_t length;
+  if (!ReadSharedWords(info[0], &words, &length)) return;
+  Estates& estates = TheEstates();
+  const std::lock_guard<std::mutex> lock(estates.mutex);
+  const auto found = estates.rings.find(words);
+  if (found != estates.rings.end()) Keep(estates, info[0], found->second);
+}
+
+void LetRingGo(const Napi::CallbackInfo& info) {
+  int32_t* words;
+  size_t length;
+  if (!ReadSharedWords(info[0], &words, &length)) return;
+  Estates& estates = TheEstates();
+  const std::lock_guard<std::mutex> lock(estates.mutex);
+  const auto found = estates.rings.find(words);
+  if (found != estates.rings.end()) LetGo(estates, info.Env(), found);
+}
+
+Napi::Value Inherit(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::string key;
+  if (!ReadKey(info[0], &key)) return {};
+  Estates& estates = TheEstates();
+  const std::lock_guard<std::mutex> lock(estates.mutex);
+  for (Estate& estate : estates.left) {
+    if (estate.key != key || (estate.heir != nullptr && estate.heir != static_cast<napi_env>(env))) continue;
+    void* bytes;
+    napi_value buffer;
+    // Until it has made a ring of it, it may be terminated: the estate is the next one's then.
+    if (!Enter(estates, env) || napi_create_arraybuffer(env, estate.bytes.size(), &bytes, &buffer) != napi_ok) return {};
+    std::memcpy(bytes, estate.bytes.data(), estate.bytes.size());
+    estate.heir = env;
+    return {env, buffer};
+  }
+  return env.Undefined();
+}
+
+}  // namespace pino_pinned

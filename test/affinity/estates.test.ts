@@ -1,0 +1,163 @@
+import { Consumer } from '../../src/ring/consumer'
+import { keptLayoutOf, restoreRing } from '../../src/ring/estate'
+import { createRing, Flag, GIVEN_BACK, LEAST_CAPACITY_BYTES, openRing, RingCount, RingWord, type Ring } from '../../src/ring/layout'
+import { Producer } from '../../src/ring/producer'
+import { contents, drain, takeBatch, takeBytes } from '../ring/support'
+import { once, startWorker, theAddon } from './support'
+
+const addon = theAddon()
+
+/** A worker that keeps what it is told to. */
+async function startKeeper (): Promise<{ tell: (name: 'keepRing' | 'keepRingToo' | 'letRingGo' | 'inherit', ...args: unknown[]) => Promise<unknown>, terminate: () => Promise<unknown> }> {
+  const worker = startWorker("parentPort.on('message', ([name, args]) => parentPort.postMessage(addon[name](...args)))", null)
+  await once(worker, 'online')
+  const tell = async (name: string, ...args: unknown[]): Promise<unknown> => {
+    const [[answer]] = await Promise.all([once(worker, 'message'), worker.postMessage([name, args])])
+    return answer
+  }
+  return { tell, terminate: () => worker.terminate() }
+}
+
+function ringWith (lines: readonly string[]): Ring {
+  const ring = createRing(LEAST_CAPACITY_BYTES)
+  const producer = new Producer(ring)
+  for (const line of lines) expect(producer.tryPublish(line)).toBe(true)
+  return ring
+}
+
+/** What was left for the next writer of a key, as it is delivered. */
+function inherited (key: string): string | undefined {
+  const estate = addon.inherit(key)
+  if (estate === undefined) return undefined
+  const ring = restoreRing(estate, 1)
+  addon.keepRing(ring.words, key, keptLayoutOf(ring))
+  const text = contents(ring)
+  Atomics.store(ring.words, RingWord.Adopted, GIVEN_BACK)
+  addon.letRingGo(ring.words)
+  return text
+}
+
+describe('what is in a ring when no thread has it any more', () => {
+  test('is for the next writer of its key, and for no other, once', async () => {
+    const keeper = await startKeeper()
+    const ring = ringWith(['one\n', 'two\n'])
+    await keeper.tell('keepRing', ring.words, 'left', keptLayoutOf(ring))
+    expect(inherited('left')).toBeUndefined()
+    await keeper.terminate()
+    expect(inherited('other')).toBeUndefined()
+    expect(inherited('left')).toBe('one\ntwo\n')
+    expect(inherited('left')).toBeUndefined()
+    // Who comes upon the ring itself sees that there is nothing to be had from it.
+    expect([ring.words[RingWord.Adopted], ring.words[RingWord.Tallied]]).toEqual([GIVEN_BACK, 1])
+  })
+
+  test('stays where it is while another thread has it too', async () => {
+    const [first, second] = [await startKeeper(), await startKeeper()]
+    const ring = ringWith(['one\n'])
+    await first.tell('keepRing', ring.words, 'both', keptLayoutOf(ring))
+    await second.tell('keepRingToo', ring.words)
+    await second.tell('keepRingToo', ring.words)
+    await first.terminate()
+    expect(inherited('both')).toBeUndefined()
+    expect(ring.words[RingWord.Adopted]).toBe(0)
+    await second.tell('letRingGo', ring.words)
+    expect(inherited('both')).toBe('one\n')
+    await second.terminate()
+  })
+
+  test('is nobody\'s if the ring was given back, or closed, or nobody said that it is to be kept', async () => {
+    const [givenBack, closed, unknown] = [ringWith(['one\n']), ringWith(['one\n']), ringWith(['one\n'])]
+    for (const ring of [givenBack, closed]) addon.keepRing(ring.words, 'nobody', keptLayoutOf(ring))
+    addon.keepRingToo(unknown.words)
+    givenBack.words[RingWord.Adopted] = GIVEN_BACK
+    closed.words[RingWord.Closed] = 1
+    for (const ring of [givenBack, closed, unknown]) addon.letRingGo(ring.words)
+    expect(inherited('nobody')).toBeUndefined()
+    expect(unknown.words[RingWord.Adopted]).toBe(0)
+  })
+
+  test('is another\'s again if the thread that makes a ring of it is terminated before it has', async () => {
+    const ring = ringWith(['one\n'])
+    addon.keepRing(ring.words, 'twice', keptLayoutOf(ring))
+    addon.letRingGo(ring.words)
+    const heir = await startKeeper()
+    expect(await heir.tell('inherit', 'twice')).toBeInstanceOf(ArrayBuffer)
+    expect(addon.inherit('twice')).toBeUndefined()
+    await heir.terminate()
+    expect(inherited('twice')).toBe('one\n')
+  })
+
+  test('is no more than 1024 rings, nor anything on top of 64 MiB', () => {
+    const count = (key: string): number => {
+      let rings = 0
+      while (inherited(key) !== undefined) rings++
+      return rings
+    }
+    const leave = (key: string, ring: Ring): void => {
+      addon.keepRing(ring.words, key, keptLayoutOf(ring))
+      addon.letRingGo(ring.words)
+    }
+    for (let n = 0; n < 1030; n++) leave('many', ringWith([]))
+    expect(count('many')).toBe(1024)
+    const big = createRing(32 << 20)
+    const producer = new Producer(big)
+    while (producer.tryPublishWithin('x'.repeat(60_000), big.capacity));
+    for (let n = 0; n < 4; n++) {
+      big.words[RingWord.Adopted] = 0
+      leave('big', big)
+    }
+    expect(count('big')).toBe(3) // the third came when there was not quite as much
+    leave('many', ringWith([]))
+    expect(count('many')).toBe(1)
+  })
+})
+
+describe('a ring made of what was left', () => {
+  const long = Array.from({ length: 40 }, (_, i) => `${i} ${'é'.repeat(400 + i)}\n`)
+
+  test.each([0, LEAST_CAPACITY_BYTES - 16, 0x7FFFFFF8, -16])('goes on at the same positions and counts, with room for what there is: from %i', (start) => {
+    const ring = createRing(1 << 20, start)
+    const producer = new Producer(ring)
+    for (const line of long) expect(producer.tryPublish(line)).toBe(true)
+    const consumer = new Consumer(ring, () => null)
+    consumer.gather(3)
+    takeBatch(consumer)
+    // Of the batch under way the sink has a part.
+    consumer.gather(Infinity, Infinity, 2000)
+    takeBytes(consumer, 11)
+    ring.words[RingWord.FlushWanted] = 5
+    addon.keepRing(ring.words, 'positions', keptLayoutOf(ring))
+    addon.letRingGo(ring.words)
+    const restored = restoreRing(addon.inherit('positions')!, 7)
+    addon.keepRing(restored.words, 'positions', keptLayoutOf(restored))
+    expect(restored.capacity).toBe(LEAST_CAPACITY_BYTES)
+    for (const word of [RingWord.Published, RingWord.Released, RingWord.BatchBase, RingWord.BatchTaken, RingWord.FlushWanted]) expect([word, restored.words[word]]).toEqual([word, ring.words[word]])
+    const said = [RingWord.Id, RingWord.ProducerDone, RingWord.Adopted, RingWord.Tallied].map((word) => restored.words[word])
+    expect(said).toEqual([7, 1, 0, 0])
+    expect(restored.counts[RingCount.LinesAccepted]).toBe(long.length)
+    const successor = new Consumer(restored, () => null)
+    expect(successor.gatherUnderWay()).toBe(true)
+    const rest = Buffer.concat([takeBatch(successor), drain(successor)])
+    expect(rest.equals(Buffer.from(long.slice(3).join('')).subarray(11))).toBe(true)
+    expect([restored.counts[RingCount.LinesWritten], restored.counts[RingCount.BytesWritten]]).toEqual([long.length, Buffer.byteLength(long.join(''))])
+    Atomics.store(restored.words, RingWord.Adopted, GIVEN_BACK)
+    addon.letRingGo(restored.words)
+  })
+
+  test('ends where its records do: a length that cannot be is not followed', () => {
+    const ring = ringWith(['one\n', 'two\n', 'three\n'])
+    const second = openRing(ring.shared).words.subarray(256 + 4)
+    second[0] = 0x7FFFFFFF
+    addon.keepRing(ring.words, 'torn', keptLayoutOf(ring))
+    addon.letRingGo(ring.words)
+    expect(inherited('torn')).toBe('one\n')
+  })
+
+  test('closes a line of which its producer had published a part', () => {
+    const ring = ringWith(['one\n'])
+    new Producer(ring).tryPublishPart('half', Flag.First)
+    addon.keepRing(ring.words, 'half', keptLayoutOf(ring))
+    addon.letRingGo(ring.words)
+    expect(inherited('half')).toBe('one\nhalf\n')
+  })
+})
