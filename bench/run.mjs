@@ -79,8 +79,8 @@ for (const [part, name] of chosen.entries()) {
   }
   measures.at(-1).seconds = (performance.now() - from) / 1000
   progress.close()
-  const { sections, remarks, seconds } = measures.at(-1)
-  console.log(`\n# ${title} (${seconds.toFixed(0)} s)`)
+  const { title: heading, sections, remarks, seconds } = measures.at(-1)
+  console.log(`\n# ${heading} (${seconds.toFixed(0)} s)`)
   for (const section of sections) console.log(`\n${section.title}\n${plainTable(section)}`)
   for (const remark of remarks) console.log(`! ${remark}`)
 }

@@ -66,10 +66,11 @@ export async function run (context) {
   ])
   return {
     sections: [{
-      title: `${most.toLocaleString('en')} lines: time, losses, memory`,
+      title: 'Time, losses, memory',
       columns: { ms: 'ms', onDisk: '% on disk when the loop ends', rss: 'peak RSS beyond no-op, MB', droppedLines: 'dropped' },
       rows
     }],
-    targets
+    targets,
+    title: `${title} of ${most.toLocaleString('en')} lines`
   }
 }
