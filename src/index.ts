@@ -5,7 +5,6 @@
  * `pino-pinned/register`.
  */
 
-import { dropInTarget } from './drop-in'
 import { getCallers } from './resolve-target'
 import { readOptions, type TransportOptions } from './options'
 import { RingStream } from './stream/ring-stream'
@@ -31,4 +30,9 @@ export function transport (options: TransportOptions = {}): RingStream {
   return new RingStream(readOptions(options, { callers: getCallers(), way: 'direct' }))
 }
 
-export default dropInTarget
+/** What pino calls, in its transport thread, for the package's name in its config. */
+export default function dropIn (options: unknown): RingStream {
+  // Nobody else needs it.
+  const { dropInTarget } = require('./drop-in') as typeof import('./drop-in')
+  return dropInTarget(options)
+}

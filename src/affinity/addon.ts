@@ -1,7 +1,6 @@
 /** The one place that loads the native addon, and what it looks like from TypeScript. */
 
 import { existsSync, readFileSync, readlinkSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { basename, join, resolve } from 'node:path'
 
 /**
@@ -136,10 +135,16 @@ function load (): { addon?: Addon, error?: Error } {
     return { error: new Error('the native addon is switched off by PINO_PINNED_ADDON=off') }
   }
   try {
-    return { addon: existsSync(BUNDLED) ? createRequire(__filename)(BUNDLED) : loadBuild() }
+    return { addon: existsSync(BUNDLED) ? loadBundled() : loadBuild() }
   } catch (error) {
     return { error: error instanceof Error ? error : new Error(String(error)) }
   }
+}
+
+function loadBundled (): Addon {
+  // Here, because in a worker it brings along the loader of ES modules. Not `require`: a bundler would want to have the file.
+  const { createRequire } = require('node:module') as typeof import('node:module')
+  return createRequire(__filename)(BUNDLED)
 }
 
 function loadBuild (): Addon {

@@ -258,7 +258,7 @@ export interface Ring {
 }
 
 /**
- * Makes a ring and touches every page of it, so that no later write meets a page fault.
+ * Makes a ring and touches every page that the producer writes to, so that no later write meets a page fault.
  *
  * @param capacity bytes, a power of two from `LEAST_CAPACITY_BYTES` to `MOST_CAPACITY_BYTES`
  * @param start first position; tests put it just below a wrap
@@ -269,7 +269,8 @@ export function createRing (capacity: number, start = 0): Ring {
   }
   const shared = new SharedArrayBuffer(CONTROL_BYTES + capacity + SLACK_BYTES + GATHER_BYTES)
   const words = new Int32Array(shared)
-  for (let at = 0; at < words.length; at += PAGE_BYTES / 4) words[at] = 0
+  const producersWords = (DATA_START + capacity + SLACK_BYTES) / 4
+  for (let at = 0; at < producersWords; at += PAGE_BYTES / 4) words[at] = 0
   words[RingWord.Capacity] = capacity
   words[RingWord.Published] = start
   words[RingWord.Released] = start

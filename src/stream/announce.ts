@@ -20,6 +20,9 @@ export function announce (channelName: string, block: Int32Array, announcements:
   Atomics.notify(block, WriterWord.Wake)
 }
 
+/** Name of the channel on which a writer's owner tells that it ended, failed, or goes on. */
+export function stateChannelName (channelName: string): string { return `${channelName}/state` }
+
 /** Whether a writer has taken the ring in; its successors then find it in the owner's list. */
 export function isTakenIn (ring: Ring): boolean {
   return Atomics.load(ring.words, RingWord.Adopted) !== 0

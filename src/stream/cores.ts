@@ -1,6 +1,4 @@
 import { addon, addonError } from '../affinity/addon'
-import { allowedCores } from '../affinity'
-import { chooseCores } from '../affinity/choose'
 import { type CoreProblem, show, warn } from '../errors'
 import type { Settings } from '../options'
 
@@ -12,8 +10,12 @@ let hasSaidThatAddonIsMissing = false
  * @throws {RangeError} `CoreProblem`, with `coreRequired`
  */
 export function resolveCores ({ core, coreRequired }: Settings): number[] | null {
+  if (core === null) return null
+  // Most streams are not pinned, and do without what that takes.
+  const { chooseCores } = require('../affinity/choose') as typeof import('../affinity/choose')
   const { cores, problem, code } = chooseCores(core)
   if (problem === undefined) return cores
+  const { allowedCores } = require('../affinity') as typeof import('../affinity')
   const message = `option 'core' is ${show(core)}: ${problem}`
   const details: Omit<CoreProblem, keyof Error> = { code: code!, option: 'core', value: core, allowedCores: allowedCores() }
   if (coreRequired) throw Object.assign(new RangeError(message), details)

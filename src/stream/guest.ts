@@ -4,7 +4,7 @@ import { LEVEL_NAMES } from '../levels'
 import { createRing, MOST_ATTACHED_RINGS, RingWord, type Ring, WriterState, WriterWord } from '../ring/layout'
 import { hasFreeSeat, takeSeat } from '../ring/seats'
 import type { Announcement } from '../writer-data'
-import { announce, isGivenBack, isTakenIn } from './announce'
+import { announce, isGivenBack, isTakenIn, stateChannelName } from './announce'
 import { addTotals, noTotals, type Totals } from './counts'
 import { closeIfMissed } from './left-behind'
 import { type ProducerThread, producerThread, threadName } from './producer-thread'
@@ -18,9 +18,6 @@ const LONGEST_LOOK_MS = 100
 const OWNER_LOOK_MS = 1000
 /** As often, where lines wait for another writer then. */
 const LOST_LOOK_MS = 100
-
-/** Name of the channel on which a writer's owner tells that it ended, failed, or goes on. */
-export function stateChannelName (channelName: string): string { return `${channelName}/state` }
 
 /** A ring that goes from writer to writer. */
 export interface MovingRing {

@@ -24,9 +24,8 @@ function shareKey (settings: Settings): string {
   return `pino-pinned/${process.pid}/shared/${text}`
 }
 
-/** Gives a stream a writer of its own, or with `share` that of another thread. */
-export function connectOwn (stream: RingStream, settings: Settings): Connection {
-  if (!settings.share) return startWriter(stream, settings)
+/** Gives a stream the writer of another thread, or one of its own for the others to use. */
+export function connectShared (stream: RingStream, settings: Settings): Connection {
   const key = shareKey(settings)
   const found = inheritedHandle(key)
   if (found?.isPassedOn === false) return connectTo(found)(stream)
