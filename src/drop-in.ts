@@ -54,7 +54,7 @@ class DropInStream extends RingStream {
   }
 
   /** It is counted; as an 'error' it would end the application. */
-  protected override onRefused (): void {}
+  protected override onRefused (): boolean { return true }
 }
 
 /** To the application, as an event of its transport stream. */

@@ -2,20 +2,27 @@ import { setImmediate } from 'node:timers'
 
 /** Tells of writes that nobody will take, as under thread-stream, but once a turn of the event loop at most. */
 export class RefusalTeller {
-  readonly #tell: () => void
-  #isDue = false
-  /** A listener that logs what it hears must not hear of that again, and again. */
-  #isTelling = false
+  readonly #tell: () => boolean
+  /** One is to be told, or was and is enough. While it is told too: a listener that logs what it hears must not hear of that. */
+  #isTold = false
+  #lives = 0
 
-  constructor (tell: () => void) { this.#tell = tell }
+  /** @param tell returns whether that is all that is to be told, until lines are taken again */
+  constructor (tell: () => boolean) { this.#tell = tell }
 
   refused (): void {
-    if (this.#isDue || this.#isTelling) return
-    this.#isDue = true
+    if (this.#isTold) return
+    this.#isTold = true
+    const life = this.#lives
     setImmediate(() => {
-      this.#isDue = false
-      this.#isTelling = true
-      try { this.#tell() } finally { this.#isTelling = false }
+      let isEnough = false
+      try { isEnough = this.#tell() } finally { if (life === this.#lives) this.#isTold = isEnough }
     })
+  }
+
+  /** Lines are taken again. */
+  renew (): void {
+    this.#isTold = false
+    this.#lives++
   }
 }

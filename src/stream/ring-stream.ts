@@ -69,7 +69,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   readonly #ticker = new Ticker(() => this.#tick())
   #isEndOrdered = false
   readonly #drops: DropTeller
-  readonly #refusals = new RefusalTeller(() => this.onRefused(hasExited()))
+  readonly #refusals = new RefusalTeller(() => this.onRefused(hasExited()) && this.worker === undefined) // of another's end once is enough
 
   /**
    * @param options what `new ThreadStream` takes and the options of the ring: then the stream holds the process until
@@ -94,9 +94,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     if (this.#drainAt < half) this.write = this.#writeCarefully
     if (typeof options !== 'function' && !isSettings(options)) this.ref()
     if (writer.isOver) this.onWriterState() // another thread's, ended already
-    this.on('newListener', (event: string | symbol) => {
-      if (event === 'ready' && !this.#isReady) this.#watchReady()
-    })
+    this.on('newListener', (event: string | symbol) => { if (event === 'ready' && !this.#isReady) this.#watchReady() })
     keepWhileAwaited(this)
   }
 
@@ -276,6 +274,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   #opened (): void {
     this.#error = null
     this.#isClosed = this.#isDestroyed = this.#isReady = false
+    this.#refusals.renew()
     this.#port.open()
   }
 
@@ -337,9 +336,9 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#close()
   }
 
-  /** A write that nobody will take. */
-  protected onRefused (error: Error): void {
-    if (this.listenerCount('error') > 0) this.emit('error', error)
+  /** A write that nobody will take. Returns whether anybody has heard of it. */
+  protected onRefused (error: Error): boolean {
+    return this.listenerCount('error') > 0 && this.emit('error', error)
   }
 
   /**

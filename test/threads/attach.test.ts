@@ -150,6 +150,35 @@ describe('a stream attached from another thread', () => {
     expect(logged.get('w')).toEqual(numbers(0, 10))
   })
 
+  test("hears of the first line after the end by an 'error', and of the others by 'drop' and its counts alone", async () => {
+    const { printed } = await runThreads(`
+      const turn = () => new Promise((resolve) => setImmediate(resolve))
+      const owner = transport({ destination: file })
+      const stream = attach(owner.handle())
+      const heard = { errors: [], dropped: 0 }
+      const alive = setInterval(() => {}, 1000)
+      stream.on('drop', ({ linesDropped }) => { heard.dropped += linesDropped })
+      ;(async () => {
+        const closed = once(stream, 'close')
+        await finished(owner)
+        await closed
+        stream.write('nobody listens yet\\n')
+        await turn()
+        stream.on('error', (error) => {
+          heard.errors.push(error.code)
+          stream.write('what was heard, logged\\n')
+        })
+        for (let line = 0; line < 18; line++) {
+          stream.write('nobody takes it\\n')
+          await turn()
+        }
+        await until(() => heard.dropped === 20)
+        clearInterval(alive)
+        print({ ...heard, counted: stream.stats().linesDropped })
+      })()`)
+    expect(printed).toEqual([{ errors: ['ERR_PINO_PINNED_ENDED'], dropped: 20, counted: 20 }])
+  })
+
   test('drops and counts, and closes, when the thread that owns the writer was terminated', async () => {
     const { printed, logged } = await runThreads(`
       if (isMainThread) {
