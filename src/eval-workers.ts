@@ -9,9 +9,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import workerThreads = require('node:worker_threads')
 import { unquoted, wordsOf } from './node-options'
+import { unseen } from './unseen'
 
 type Options = workerThreads.WorkerOptions
-type Construct = (options: Options) => workerThreads.Worker
 
 /** What such a worker's flags begin with. */
 const BROUGHT_ALONG = ['--require', join(__dirname, 'register-in-eval.js')]
@@ -41,6 +41,46 @@ export function coverEvalWorkers (): void {
   new EvalWorkers(named.length > 0 ? named : imported).cover()
 }
 
+/**
+ * What a worker is to be made with. Node reads it from here, and each read is one of the application's object; a read that
+ * Node makes again, because it refused the flags, is not.
+ */
+class Reading {
+  /** In the place of the options. */
+  readonly options: Options
+  readonly #given: Options
+  readonly #flags: () => readonly string[] | undefined
+  readonly #last = new Map<PropertyKey, unknown>()
+  /** What was read, in Node's order, and how far Node has come with reading it again. */
+  readonly #values: unknown[] = []
+  #at = 0
+
+  /** @param flags what the worker's flags are to be; asked when Node has seen all that they depend on */
+  constructor (given: Options, flags: () => readonly string[] | undefined) {
+    this.#given = given
+    this.#flags = flags
+    this.options = new Proxy(given, { get: (_, name) => this.#get(name as keyof Options) })
+  }
+
+  again (): void {
+    this.#at = 0
+    this.#last.clear()
+  }
+
+  /** As the application has it. */
+  valueOf<N extends keyof Options> (name: N): Options[N] {
+    return (this.#last.has(name) ? this.#last.get(name) : this.#given[name]) as Options[N]
+  }
+
+  #get (name: keyof Options): unknown {
+    if (this.#at === this.#values.length) this.#values.push(this.#given[name])
+    const value = this.#values[this.#at++]
+    this.#last.set(name, value)
+    // Node's first look is whether they are a list; whether the worker runs text, it asks before it takes them.
+    return name === 'execArgv' && this.#last.has('eval') ? this.#flags() ?? value : value
+  }
+}
+
 class EvalWorkers {
   /** What `--import` names and brings register. */
   readonly #names: readonly string[]
@@ -55,11 +95,12 @@ class EvalWorkers {
   cover (): void {
     const { Worker } = workerThreads
     const covered = new Proxy(Worker, {
-      construct: (target, args: unknown[], newTarget) => {
-        if (!isText(args) || !this.#inherits(args[1])) return Reflect.construct(target, args, newTarget)
-        const construct: Construct = (options) => Reflect.construct(target, args.with(1, options), newTarget)
-        return this.#construct(construct, args[1])
-      }
+      construct: (target, args: unknown[], newTarget) => unseen([__filename], () => {
+        const [code, options] = args
+        const construct = (given: unknown): workerThreads.Worker => Reflect.construct(target, args.length < 2 ? args : args.with(1, given), newTarget)
+        return typeof code === 'string' && typeof options === 'object' && options !== null ? this.#construct(construct, options as Options) : construct(options)
+      }),
+      get: (target, name, receiver) => name === 'toString' ? textOf(target, covered) : Reflect.get(target, name, receiver)
     })
     Worker.prototype.constructor = covered
     workerThreads.Worker = covered
@@ -67,25 +108,32 @@ class EvalWorkers {
   }
 
   /** Whether `--import` would bring register to a worker with these options if it ran a file. */
-  #inherits ({ execArgv, env }: Options): boolean {
+  #inherits (execArgv: Options['execArgv'], env: unknown): boolean {
     const hasOwnEnv = typeof env === 'object' && env !== null
     if (!execArgv && !hasOwnEnv) return true
-    if (execArgv && !Array.isArray(execArgv)) return false // Node will refuse it
-    return importsOf(execArgv || this.#flags, hasOwnEnv ? env : process.env).some((name) => this.#names.includes(name) || isRegister(name))
+    return importsOf(execArgv || this.#flags, hasOwnEnv ? env as NodeJS.Dict<unknown> : process.env).some((name) => this.#names.includes(name) || isRegister(name))
   }
 
   /** Without register rather than with other flags, or another error, than without us. */
-  #construct (construct: Construct, options: Options): workerThreads.Worker {
+  #construct (construct: (options: Options) => workerThreads.Worker, given: Options): workerThreads.Worker {
+    let flags: readonly string[] | undefined
+    let isLeftOut = false
+    const reading: Reading = new Reading(given, () => {
+      const own = reading.valueOf('execArgv')
+      if (isLeftOut || !reading.valueOf('eval') || !this.#inherits(own, reading.valueOf('env'))) return undefined
+      flags = own || this.#flags
+      if (!own) workerThreads.setEnvironmentData(FLAGS_KEY, this.#all as never)
+      return [...BROUGHT_ALONG, ...flags]
+    })
     for (;;) {
-      const flags = options.execArgv || this.#flags
       try {
-        if (!options.execArgv) workerThreads.setEnvironmentData(FLAGS_KEY, this.#all as never)
-        return construct(withExecArgv(options, [...BROUGHT_ALONG, ...flags]))
+        return construct(reading.options)
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INVALID_EXEC_ARGV') throw error
+        if (flags === undefined || isLeftOut || (error as NodeJS.ErrnoException | null)?.code !== 'ERR_WORKER_INVALID_EXEC_ARGV') throw error
         const accepted = withoutRefused(flags, (error as Error).message)
-        if (options.execArgv || accepted.length === flags.length) return construct(options)
-        this.#flags = accepted // Node does not name all that it refuses at once
+        isLeftOut = flags !== this.#flags || accepted.length === flags.length
+        if (!isLeftOut) this.#flags = accepted // Node does not name all that it refuses at once
+        reading.again()
       } finally {
         workerThreads.setEnvironmentData(FLAGS_KEY, undefined)
       }
@@ -93,15 +141,13 @@ class EvalWorkers {
   }
 }
 
-function isText (args: unknown[]): args is [string, Options] {
-  const [code, options] = args
-  return typeof code === 'string' && typeof options === 'object' && options !== null && Boolean((options as Options).eval)
-}
-
-/** A copy as like the original as can be, getters and prototype included. */
-function withExecArgv (options: Options, execArgv: readonly string[]): Options {
-  const properties = { ...Object.getOwnPropertyDescriptors(options), execArgv: { value: execArgv, enumerable: true } }
-  return Object.create(Object.getPrototypeOf(options), properties)
+/** `Worker.toString()` says what it would say of the class itself. */
+function textOf (target: object, covered: object): unknown {
+  const { toString } = target
+  if (typeof toString !== 'function') return toString
+  return function (this: unknown, ...args: unknown[]): unknown {
+    return Reflect.apply(toString, this === covered ? target : this, args)
+  }
 }
 
 /** @param message Node's: it ends with the refused flags, by commas */

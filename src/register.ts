@@ -13,10 +13,11 @@ import { dirname, join } from 'node:path'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { coverEvalWorkers, tidyFlags } from './eval-workers'
 import { ENVIRONMENT_VARIABLE, readEnvironment } from './options'
+import { unseen } from './unseen'
 import { isWriterData } from './writer-data'
 
 /** Node's own way from a name to a file. It is not in the types; CommonJS and CommonJS that ES modules import go through it. */
-type ResolveFilename = (request: string, parent: { filename?: string | null } | undefined | null, ...rest: unknown[]) => string
+type ResolveFilename = (request: string, parent: { filename?: string | null } | undefined | null, isMain?: unknown, options?: unknown) => string
 interface Resolver { _resolveFilename: ResolveFilename }
 
 /** On the process's one `Module`, so that other copies of this file see it: once is enough. */
@@ -40,9 +41,9 @@ function register (resolver: Resolver & { [REGISTERED]?: true }): void {
   if (resolver[REGISTERED] === true) return
   resolver[REGISTERED] = true
   const { _resolveFilename: resolveFilename } = resolver
-  resolver._resolveFilename = function (request, parent, ...rest) {
+  resolver._resolveFilename = function (request, parent, isMain, options) {
     if (request === 'thread-stream' && isPino(parent?.filename)) return STAND_IN
-    return Reflect.apply(resolveFilename, this, [request, parent, ...rest])
+    return unseen([__filename], () => Reflect.apply(resolveFilename, this, [request, parent, isMain, options]))
   }
   coverEvalWorkers()
 }

@@ -220,31 +220,92 @@ describe('pino-pinned/register', () => {
         .toBe(plain.stdout.replace('undefined ', 'function --require pino-pinned/register'))
     })
 
-    test('leaves its errors what they were', async () => {
+    /** Runs the same with register and without; what another `--import` brings about by itself is in both. */
+    const withAndWithout = async (application: Application, main: string): Promise<[plain: Finished, covered: Finished]> => {
+      application.write('nothing.mjs', '')
+      const [plain, covered] = await Promise.all(['./nothing.mjs', 'pino-pinned/register'].map((name) => application.run(['--expose-gc', '--import', name, main])))
+      return [plain!, covered!]
+    }
+
+    test.each([
+      ['Worker.toString()', 'Worker.toString()'],
+      ['a string', 'String(Worker)'],
+      ['a class of its own', 'class Own extends Worker {}; [Own.toString(), Object.getPrototypeOf(Own) === Worker, Own.name, Own.length]'],
+      ['an instance', "const worker = new Worker('', { eval: true }); [worker.constructor === Worker, Object.keys(worker), worker instanceof Worker, worker.constructor.toString()]"],
+      ['what makes things of another class', "class Other extends Worker {}; const made = Reflect.construct(Worker, ['', { eval: true }], Other); [made instanceof Other, made instanceof Worker]"],
+      ['what is inherited without a class', "function Own () { return Reflect.construct(Worker, ['', { eval: true }], Own) } util.inherits(Own, Worker); [new Own() instanceof Worker, new Own().constructor === Own]"],
+      ['what the module says of it', "const { value, ...rest } = Object.getOwnPropertyDescriptor(require('worker_threads'), 'Worker'); [rest, value === Worker, Object.keys(require('worker_threads'))]"],
+      ['what it says of itself', "[Reflect.ownKeys(Worker), Reflect.ownKeys(Worker.prototype), ['name', 'length'].map((name) => Object.getOwnPropertyDescriptor(Worker, name)), Object.getPrototypeOf(Worker).name, Object.isExtensible(Worker)]"],
+      ['its prototype', "const { value, ...rest } = Object.getOwnPropertyDescriptor(Worker.prototype, 'constructor'); [rest, value === Worker]"],
+      ['a property given to it', 'Worker.own = 1; [Worker.own, delete Worker.own, Reflect.ownKeys(Worker)]'],
+      ['one in its place', 'const threads = require(\'worker_threads\'); threads.Worker = 7; const other = threads.Worker; threads.Worker = Worker; [other, require(\'worker_threads\').Worker === Worker]'],
+      ['options that tell what is read of them', `
+        const read = []
+        const given = { eval: true, env: { A: 'b' }, name: 'named', workerData: 1, argv: ['x'] }
+        const options = new Proxy(given, { get: (target, name) => { read.push(name); return target[name] }, ownKeys: () => { throw new Error('is not asked') } })
+        new Worker('', options)
+        read`],
+      ['options with getters', "const read = []; new Worker('', { get eval () { read.push('eval'); return read.length < 9 }, get execArgv () { read.push('execArgv'); return undefined } }); read"],
+      ['options of a prototype', "new Worker('process.exit(3)', Object.create({ eval: true })).once('exit', (code) => console.log(code)); 0"]
+    ])('leaves Worker what it was: %s', async (_, expression) => {
+      const application = new Application(PACKAGES)
+      application.write('app.cjs', `
+        const util = require('node:util')
+        const { Worker } = require('node:worker_threads')
+        console.log(util.inspect(eval(${JSON.stringify(expression)}), { depth: 5 }))`)
+      const [plain, covered] = await withAndWithout(application, 'app.cjs')
+      expect(plain).toMatchObject({ code: 0, stderr: '' })
+      expect(covered).toEqual({ ...plain, ms: covered.ms })
+    })
+
+    test('leaves its errors what they were, with their call stacks', async () => {
       const application = new Application(PACKAGES)
       application.write('app.cjs', `
         const { Worker } = require('node:worker_threads')
-        const tell = (error) => console.log(error.name, error.code, error.message, error.stack.split('\\n').filter((line) => !line.includes('/')).slice(1, 3).join('|'))
+        const tell = (error) => console.log(error.name, error.code, error.message, error.stack, Object.keys(error), Error.stackTraceLimit)
         const given = (options) => [["throw new Error('of the code')", { eval: true, ...options }]]
+        const frozen = Object.freeze(new Error('frozen'))
         const all = [
           ...given({}), ['a syntax error', { eval: true }], ["'use strict'; x = 3", { eval: true }], ['not/a/path', { eval: false }],
-          [3, { eval: true }], [undefined], ['', null], ['', { eval: true, workerData: () => {} }],
+          [], [3, { eval: true }], [undefined], ['', null], ['', 3], ['', { eval: true, workerData: () => {} }],
+          ['', { get eval () { throw new Error('of a getter') } }], ['', { eval: true, get env () { throw frozen } }], ['', new Proxy({}, { get () { throw new RangeError('of a proxy') } })],
           ...[{ execArgv: 3 }, { execArgv: ['--bogus'] }, { execArgv: ['--import', 'pino-pinned/register', '--bogus'] }, { env: 3 }, { name: 7 }, { argv: 7 }].flatMap(given),
           ...given({ env: { NODE_OPTIONS: '--import pino-pinned/register --bogus' } })
         ]
+        const deep = (depth, act) => depth === 0 ? act() : deep(depth - 1, act)
+        for (const call of [() => Worker('x'), () => Worker.call({}, 'x'), () => Reflect.construct(Worker, [''], () => {})]) try { call() } catch (error) { tell(error) }
         ;(async () => {
-          for (const args of all) {
-            try {
-              await new Promise((resolve) => new Worker(...args).once('error', tell).once('exit', (code) => resolve(console.log(code))))
-            } catch (error) {
-              tell(error)
+          for (const [depth, limit] of [[0, 10], [20, 10], [20, 3], [0, 0], [0, Infinity]]) {
+            Error.stackTraceLimit = limit
+            for (const args of all) {
+              try {
+                await new Promise((resolve) => deep(depth, () => new Worker(...args)).once('error', tell).once('exit', (code) => resolve(console.log(code))))
+              } catch (error) {
+                tell(error)
+              }
             }
           }
         })()`)
-      const [plain, covered] = await Promise.all([[], ['--import', 'pino-pinned/register']].map((flags) => application.run(['--expose-gc', ...flags, 'app.cjs'])))
-      expect(plain!.stdout).toContain('of the code')
-      expect(plain!.stdout.match(/ERR_WORKER_INVALID_EXEC_ARGV/g)).toHaveLength(3)
-      expect(covered).toMatchObject({ code: 0, stdout: plain!.stdout, stderr: plain!.stderr })
+      const [plain, covered] = await withAndWithout(application, 'app.cjs')
+      expect(plain.stdout).toContain('of the code')
+      expect(plain.stdout.match(/ ERR_WORKER_INVALID_EXEC_ARGV/g)).toHaveLength(15)
+      const named = (text: string): string => text.replaceAll('./nothing.mjs', 'pino-pinned/register')
+      expect(covered).toEqual({ ...plain, stdout: named(plain.stdout), stderr: named(plain.stderr), ms: covered.ms })
+    })
+
+    test('leaves the errors of modules that are not there what they were, with their call stacks', async () => {
+      const application = new Application(PACKAGES)
+      application.write('app.cjs', `
+        for (const load of [() => require('./missing'), () => require.resolve('missing'), () => require(''), () => require(3), () => require('node:missing'), () => require.resolve('./x', 3)]) {
+          try { load() } catch (error) { console.log(error.code, error.requireStack, error.stack) }
+        }
+        const { _resolveFilename } = require('node:module')
+        console.log(_resolveFilename.length, _resolveFilename.name)`)
+      const [plain, covered] = await withAndWithout(application, 'app.cjs')
+      expect(plain.stdout).toContain('MODULE_NOT_FOUND')
+      // From Node 22 on a function tells its name by the object that has it, and this one's has ours.
+      const named = (text: string): string => text.replaceAll('.<anonymous> (node:internal/modules/cjs/loader', '._resolveFilename (node:internal/modules/cjs/loader')
+      expect({ ...covered, stdout: named(covered.stdout) }).toEqual({ ...plain, stdout: named(plain.stdout), ms: covered.ms })
     })
   })
 
