@@ -30,15 +30,15 @@ export const actions = {
 }
 
 export async function run (context) {
-  const rounds = context.isQuick ? roundsOf(5, 1, 1) : roundsOf(20, 10, 10)
+  const rounds = context.isQuick ? roundsOf(5, 1, 1) : roundsOf(20, 8, 8)
   const members = await muster(available(subjects), 'added-cost', context)
-  context.expect((stepsOf(members, rounds) + members.length) * PER_TURN.length)
+  context.expect(stepsOf(members, rounds) * PER_TURN.length + members.length)
+  await interleave(members, () => 1, context, (member) => member.ask('chunk', { perTurn: 50 })) // warm up
   const sections = []
   const targets = []
   const bars = []
   for (const perTurn of PER_TURN) {
     const ask = (member) => member.ask('chunk', { perTurn })
-    await interleave(members, () => 1, context, ask) // warm up
     const kept = await interleave(members, rounds, context, ask)
     const above = (name, clock) => minus(kept.get(name).map((each) => each[clock]), kept.get('noop').map((each) => each[clock]))
     const rows = members.filter(({ name }) => name !== 'noop').map(({ name }) => ({
@@ -61,7 +61,7 @@ export async function run (context) {
       targets.push({ what: `added wall time ÷ pino.transport's, ${perTurn} lines a turn${what}`, value: row.wallRatio, most })
     }
   }
-  await noteLosses(members, (member) => (rounds(member) + 1) * CHUNK * PER_TURN.length, context)
+  await noteLosses(members, (member) => (rounds(member) * PER_TURN.length + 1) * CHUNK, context)
   await endAll(members)
   return { sections, targets, bars }
 }

@@ -7,7 +7,7 @@ import { available, EVERYONE, isForContext } from '../subjects.mjs'
 
 export const subjects = EVERYONE
 const LINES = 1_000_000
-const LINES_QUICK = 200_000
+const LINES_QUICK = 100_000
 const WARM_UP = 20_000
 
 export const title = 'Burst'

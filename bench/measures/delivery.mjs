@@ -8,7 +8,7 @@ import { available, EVERYONE } from '../subjects.mjs'
 export const subjects = EVERYONE.filter((name) => name !== 'noop')
 const IDLE_MS = 250
 /** A line that is not in the file this long after the last one came is being held back: for more lines, or for a timer. */
-const HELD_BACK_MS = 500
+const HELD_BACK_MS = 300
 
 export const title = 'Delivery latency'
 
@@ -43,8 +43,8 @@ export const actions = {
 }
 
 export async function run (context) {
-  const lines = context.isQuick ? 100 : 600
-  const idles = context.isQuick ? roundsOf(5, 5, 3) : roundsOf(20, 20, 10)
+  const lines = context.isQuick ? 60 : 400
+  const idles = context.isQuick ? roundsOf(3, 3, 2) : roundsOf(15, 10, 6)
   const members = await muster(available(subjects), 'delivery', context)
   context.expect(members.length * 2)
   const rows = []

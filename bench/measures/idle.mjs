@@ -28,7 +28,7 @@ function threads (pid) {
 export async function run (context) {
   if (process.platform !== 'linux') return { sections: [] }
   const names = available(subjects)
-  const ms = context.isQuick ? 2000 : 6000
+  const ms = context.isQuick ? 1600 : 6000
   context.expect(names.length)
   const rows = [
     ...await lookAt(names.filter((name) => !NEVER_SLEEP.includes(name)), ms, context),

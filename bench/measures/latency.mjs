@@ -83,7 +83,7 @@ function added (texts) {
 
 export async function run (context) {
   const members = await muster(available(subjects), 'latency', context)
-  const rounds = (rate) => context.isQuick ? roundsOf(rate === FASTEST ? 12 : 2, 1, 1) : roundsOf(rate === FASTEST ? 40 : 12, 8, 4)
+  const rounds = (rate) => context.isQuick ? roundsOf(rate === FASTEST ? 12 : 1, 1, 1) : roundsOf(rate === FASTEST ? 40 : 12, 6, 3)
   const bursts = context.isQuick ? roundsOf(2, 1, 1) : roundsOf(4, 4, 2)
   context.expect(RATES.reduce((sum, rate) => sum + stepsOf(members, rounds(rate)), stepsOf(members, bursts) + members.length))
   await interleave(members, () => 1, context, (member) => member.ask('paced', { rate: FASTEST, ms: ROUND_MS })) // warm up

@@ -51,11 +51,11 @@ export async function run (context) {
     member.subject = member.name
     member.name = titleOf(member.name) + title
   }
-  const rounds = context.isQuick ? () => 1 : ({ subject }) => subject === 'pinned' ? 8 : 4
+  const rounds = context.isQuick ? () => 1 : ({ subject }) => subject === 'pinned' ? 8 : 3
   context.expect(stepsOf(members, rounds))
   const noise = spawn('taskset', ['-c', cores.slice(1).join(','), process.execPath, '-e', 'for (;;);'], { stdio: 'ignore' })
   try {
-    const kept = await interleave(members, rounds, context, (member) => member.ask('paced', { rate: RATE, ms: context.isQuick ? 150 : 300 }))
+    const kept = await interleave(members, rounds, context, (member) => member.ask('paced', { rate: RATE, ms: context.isQuick ? 100 : 250 }))
     for (const [name, results] of kept) {
       const of = (percentile) => quantile(results.map(({ sinceDue }) => hdr.decodeFromCompressedBase64(sinceDue).getValueAtPercentile(percentile)), 0.5)
       rows.push({ name, p50: of(50), p999: of(99.9), max: of(100), dropped: results.at(-1).dropped })

@@ -53,7 +53,7 @@ class RequestLogger {
 }
 
 export async function run (context) {
-  const rounds = context.isQuick ? roundsOf(3, 1, 1) : roundsOf(7, 4, 3)
+  const rounds = context.isQuick ? roundsOf(3, 1, 1) : roundsOf(6, 3, 2)
   const members = await muster(available(subjects), 'service', context)
   context.expect(stepsOf(members, rounds) + members.length)
   await Promise.all(members.map(async (member) => {
@@ -64,7 +64,7 @@ export async function run (context) {
     const { '2xx': answered, start, finish, latency } = await autocannon({ url: member.url, connections: CONNECTIONS, duration, sampleInt: LOOK_MS })
     return { perSecond: 1000 * answered / (finish - start), p99: latency.p99, dropped: await member.ask('losses') }
   }
-  const seconds = context.isQuick ? 0.15 : 0.35
+  const seconds = context.isQuick ? 0.1 : 0.3
   await interleave(members, () => 1, context, (member) => load(member, seconds))
   const kept = await interleave(members, rounds, context, (member) => load(member, seconds))
   await endAll(members)

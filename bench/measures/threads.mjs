@@ -25,7 +25,7 @@ export const title = 'Several threads'
 export const actions = {}
 
 export async function run (context) {
-  const rounds = context.isQuick ? 1 : 5
+  const rounds = context.isQuick ? 1 : 4
   const counts = context.isQuick ? [1, 4] : [1, 2, 4, 8]
   const ways = Object.keys(WAYS)
   context.expect(rounds * counts.length * ways.length)

@@ -8,8 +8,7 @@ import { available, EVERYONE, isForContext } from '../subjects.mjs'
 export const subjects = EVERYONE.filter((name) => name !== 'noop')
 const PER_TURN = 500
 const LINES = 200_000
-/** Of a quick run, and of those for context. */
-const FEWER_LINES = 50_000
+const LINES_QUICK = 50_000
 
 export const title = 'Lossless throughput'
 
@@ -28,10 +27,11 @@ export const actions = {
 }
 
 export async function run (context) {
-  const rounds = context.isQuick ? roundsOf(3, 2, 1) : roundsOf(10, 4, 3)
+  const rounds = context.isQuick ? roundsOf(3, 1, 1) : roundsOf(10, 4, 3)
   const members = await muster(available(subjects), 'throughput', context, { more: { onFull: 'block' } })
   context.expect(stepsOf(members, rounds) + members.length)
-  const ask = (member) => member.ask('drain', { lines: context.isQuick || isForContext(member.name) ? FEWER_LINES : LINES })
+  const most = context.isQuick ? LINES_QUICK : LINES
+  const ask = (member) => member.ask('drain', { lines: isForContext(member.name) ? most / 4 : most })
   await interleave(members, () => 1, context, ask)
   const kept = await interleave(members, rounds, context, ask)
   await endAll(members)
