@@ -36,7 +36,7 @@ export const actions = {
 
 export async function run (context) {
   if (process.platform === 'win32') return { sections: [] }
-  const rounds = context.isQuick ? roundsOf(3, 1, 1) : roundsOf(4, 1, 1)
+  const rounds = roundsOf(3, 1, 1)
   const most = context.isQuick ? LINES_QUICK : LINES
   // Some take ten seconds for a million.
   const linesOf = (name) => isForContext(name) ? most / 5 : most
