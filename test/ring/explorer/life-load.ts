@@ -21,9 +21,9 @@ export interface Surroundings {
   createRing: () => Ring
   threadBlock: SharedArrayBuffer
   /** To whoever listens. */
-  send: (announcement: Announcement) => void
+  send: (announcement: Announcement, channel: string) => void
   /** The thread listens, or does no more. */
-  listen: (does: boolean) => void
+  listen: (does: boolean, channel: string) => void
   receive: () => Announcement | undefined
   later: (action: () => void) => NodeJS.Timeout
   notLater: (timer: NodeJS.Timeout | undefined) => void
@@ -36,6 +36,18 @@ export interface Surroundings {
   idle?: () => void
   /** A pass is over: the thread's state is in what was made, and nowhere else. */
   passed: () => void
+  /** What the addon knows of rings and of who has them; without it nothing is kept. */
+  keepers?: KeepersOfThread
+}
+
+export interface KeepersOfThread {
+  keepRing: (words: Int32Array) => void
+  keepRingToo: (words: Int32Array) => void
+  letRingGo: (words: Int32Array) => void
+  /** What was left, however it is written down; undefined if nothing was. */
+  inherit: () => unknown
+  restoreRing: (estate: unknown, id: number) => Ring
+  createThreadBlock: () => SharedArrayBuffer
 }
 
 export interface WorkerEvents { message?: (message: unknown) => void, exit?: (code: number) => void }
@@ -50,6 +62,9 @@ export interface LifeCode {
   /** Runs the file that a writer's thread starts with. */
   runWriter: () => void
 }
+
+/** No time passes here. */
+const LOOKS_EACH_PASS: Plant = { file: 'writer/inheritance.ts', replace: 'LOOK_EVERY_MS = 10', by: 'LOOK_EVERY_MS = 0' }
 
 type Exports = Record<string, unknown>
 type Class = new (...args: any[]) => object
@@ -70,7 +85,7 @@ export function loadLife (thread: Thread, around: Surroundings, plants: Plant[])
       exports
     }
     let code: ((...globals: unknown[]) => void) | undefined = functions.get(file)
-    if (code === undefined) functions.set(file, code = compileFunction(compiled(`${file}.ts`, [FEWER_LOOKS, ...plants]), Object.keys(globals), { filename: file }) as (...globals: unknown[]) => void)
+    if (code === undefined) functions.set(file, code = compileFunction(compiled(`${file}.ts`, [FEWER_LOOKS, LOOKS_EACH_PASS, ...plants]), Object.keys(globals), { filename: file }) as (...globals: unknown[]) => void)
     code(...Object.values(globals))
     if (file === 'stream/roster') exports.Roster = observed(exports.Roster as Class, around)
     if (file === 'writer/thread') exports.WriterThread = observed(exports.WriterThread as Class, around)
@@ -111,6 +126,8 @@ function stubsOf (thread: Thread, around: Surroundings): Record<string, Exports>
     'stream/preloads': { withoutPreloads: () => ({}) },
     'stream/producer-thread': { producerThread: () => ({ shared: around.threadBlock, drop () {} }), threadName: () => 'explored' },
     'stream/writer-file': { writerFile: () => 'writer' },
+    'ring/estate': { restoreRing: around.keepers?.restoreRing, keptLayoutOf: () => ({}) },
+    'writer/answerer': { Answerer: class { look (): void {} } },
     'writer/fd-sink': { FdSink: sinkOn(thread) },
     'writer/place': { takePlace () {} },
     'ring/layout': {
@@ -118,6 +135,7 @@ function stubsOf (thread: Thread, around: Surroundings): Record<string, Exports>
       MOST_ATTACHED_RINGS: around.seats.count,
       WriterWord: { ...(layout as unknown as { WriterWord: object }).WriterWord, Seats: around.seats.at },
       createRing: around.createRing,
+      createThreadBlock: around.keepers?.createThreadBlock,
       openRing: (shared: unknown) => thread.ringAt((shared as Place).base),
       letGo () {}
     }
@@ -126,17 +144,19 @@ function stubsOf (thread: Thread, around: Surroundings): Record<string, Exports>
 
 /** Without its ways to publish and to measure: those in JavaScript are taken. */
 function addonOf (around: Surroundings): Exports {
-  return { storeAtThreadExit: (_: unknown, word: number, value: number) => around.atExit(word, value), measureLine: () => 0, keepRingToo () {}, letRingGo () {} }
+  return { storeAtThreadExit: (_: unknown, word: number, value: number) => around.atExit(word, value), measureLine: () => 0, keepRingToo () {}, letRingGo () {}, ...around.keepers }
 }
 
 function threadsOf (around: Surroundings): Exports {
   class BroadcastChannel {
     #listens = false
+    readonly #name: string
+    constructor (name: string) { this.#name = name }
     get onmessage (): unknown { return null }
-    set onmessage (_listener: unknown) { around.listen(this.#listens = true) }
-    postMessage (message: Announcement | null): void { if (message !== null) around.send(message) }
+    set onmessage (_listener: unknown) { around.listen(this.#listens = true, this.#name) }
+    postMessage (message: Announcement | null): void { if (message !== null) around.send(message, this.#name) }
     unref (): void {}
-    close (): void { if (this.#listens) around.listen(false) }
+    close (): void { if (this.#listens) around.listen(false, this.#name) }
   }
   class Worker {
     readonly #events: WorkerEvents = {}

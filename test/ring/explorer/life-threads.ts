@@ -210,7 +210,7 @@ const ownersNews = ({ producers, ends }: LifePlan): number[] => [
 type Timer = NodeJS.Timeout & { action: () => void }
 
 /** Timers fire in the order in which they were set, that none keeps another from it, and when nobody else can go on. */
-class Timers {
+export class Timers {
   #timers: Timer[] = []
 
   readonly later = (action: () => void): NodeJS.Timeout => {

@@ -65,6 +65,9 @@ const OTHER_DOUBLE_WORDS = 64
 const BASE = Symbol('first word')
 type View = Record<number, number> & { [BASE]: number }
 
+/** Where a view of simulated memory begins. */
+export function firstWordOf (view: Int32Array): number { return (view as unknown as View)[BASE] }
+
 /** Runs the code of one side step by step, on simulated memory. */
 export class Thread {
   readonly id: number
