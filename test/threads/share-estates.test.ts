@@ -6,7 +6,7 @@ const onLinux = process.platform === 'linux' ? describe : describe.skip
 const PRELUDE = `
   const { setTimeout: pause } = require('node:timers/promises')
   const MOST = 256
-  const options = { destination: file ?? workerData.file, share: true, name: 'shared-writer', capacity: '64kb', onFull: 'block' }
+  const options = { destination: file ?? workerData.file, share: true, name: 'shared-writer', capacity: '64kb', onFull: 'block', exitTimeout: 30000 }
   const [said, owns, orders] = isMainThread ? [words(MOST), words(MOST), words(MOST)] : workerData.shared
   const workers = []
   const start = async () => {
@@ -125,7 +125,7 @@ onLinux('an owner that is terminated with a full ring', () => {
   test('leaves it to a peer, whose totals tell of every line', async () => {
     const { printed } = await runThreads(`
       const fs = require('node:fs')
-      const options = { destination: workerData?.pipe, share: true, capacity: '64kb', dropNotice: false }
+      const options = { destination: workerData?.pipe, share: true, capacity: '64kb', dropNotice: false, exitTimeout: 30000 }
       const fill = () => {
         const stream = transport(options)
         const { who } = workerData
