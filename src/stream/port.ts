@@ -234,7 +234,7 @@ export class Port {
   waitFor (isDone: () => boolean, patienceMs: number): boolean {
     const hasStopped = progressWatch(this, patienceMs)
     while (!isDone()) {
-      if (this.#keeper.isOver) return false
+      if (this.#keeper.isOver) return isDone() // asked again: a writer that has ended as it was told to is over too
       this.#keeper.keepAlive()
       Atomics.wait(this.#words, RingWord.Flushed, Atomics.load(this.#words, RingWord.Flushed), LOOK_MS)
       if (hasStopped()) return isDone()
