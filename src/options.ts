@@ -61,7 +61,8 @@ export interface Settings {
   readonly reopenOnSignal: NodeJS.Signals[]
   readonly maxRestarts: number
   readonly name: string
-  readonly share: boolean
+  /** `'unasked'`: register's default. Then a thread's further streams of these settings keep writers of their own. */
+  readonly share: boolean | 'unasked'
   readonly sync: boolean
   readonly worker: WriterWorkerOptions
   /** Bytes waiting from which `write` says false; without it, half the ring. */

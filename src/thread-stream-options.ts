@@ -29,6 +29,8 @@ export interface InThreadStreamsPlace {
   byDefault?: Partial<RingOptions>
   /** The files from which targets named in the options of `pino-pinned` are resolved. */
   callers?: string[]
+  /** Whether threads share a writer although nobody said so, where that shows in nothing. */
+  sharesUnasked?: boolean
 }
 
 /**
@@ -37,7 +39,7 @@ export interface InThreadStreamsPlace {
  *
  * @throws {TypeError|RangeError} as `readOptions`
  */
-export function readThreadStreamOptions (options: unknown, { byDefault = {}, callers = [] }: InThreadStreamsPlace = {}): Settings {
+export function readThreadStreamOptions (options: unknown, { byDefault = {}, callers = [], sharesUnasked = false }: InThreadStreamsPlace = {}): Settings {
   const given = object(options, 'options', '')
   requireKnown(given, ['filename', 'workerData', 'workerOpts', 'bufferSize', 'sync', ...RING_OPTION_NAMES])
   const { filename, workerData, workerOpts, bufferSize, ...rest } = given
@@ -51,5 +53,17 @@ export function readThreadStreamOptions (options: unknown, { byDefault = {}, cal
   const where = named.startsWith('file://') || isAbsolute(named) ? named : resolve(named)
   const inner = typeof workerData === 'object' && workerData !== null ? { ...workerData } : undefined
   const sink = isOurselves(where) ? inner : { target: where, options: inner }
-  return Object.freeze({ ...readOptions({ ...outer, ...sink }, context), bufferSize })
+  const all: Record<string, unknown> = { ...outer, ...sink }
+  const settings = readOptions(all, context)
+  const share = sharesUnasked && all.share === undefined && isAnyThreads(settings) ? 'unasked' : settings.share
+  return Object.freeze({ ...settings, share, bufferSize })
+}
+
+/**
+ * Whether it makes no difference which thread's writer has the sink: a target may send events, or count what it was given;
+ * who starts a file anew wants to do so himself; and what the `Worker` is to be like, only its own stream can say.
+ */
+function isAnyThreads ({ sink, worker }: Settings): boolean {
+  const wants = Object.entries(worker).filter(([name, value]) => value !== undefined && name !== 'name' && name !== 'autoEnd')
+  return sink.kind === 'fd' && sink.append && wants.length === 0
 }

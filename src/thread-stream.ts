@@ -8,7 +8,7 @@ import { readThreadStreamOptions, type RingStreamOptions } from './thread-stream
 /** A RingStream that takes its options from pino and, where pino's caller named none, from `PINO_PINNED`. */
 class ThreadStream extends RingStream {
   constructor (options: RingStreamOptions) {
-    super(readThreadStreamOptions(options, { byDefault: readEnvironment(process.env.PINO_PINNED), callers: getCallers() }))
+    super(readThreadStreamOptions(options, { byDefault: readEnvironment(process.env.PINO_PINNED), callers: getCallers(), sharesUnasked: true }))
   }
 }
 

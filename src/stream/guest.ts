@@ -1,5 +1,5 @@
 import { BroadcastChannel, threadId } from 'node:worker_threads'
-import { clearInterval, setInterval, setTimeout } from 'node:timers'
+import { clearInterval, setImmediate, setInterval, setTimeout } from 'node:timers'
 import { LEVEL_NAMES } from '../levels'
 import { createRing, MOST_ATTACHED_RINGS, RingWord, type Ring, WriterState, WriterWord } from '../ring/layout'
 import { hasFreeSeat, takeSeat } from '../ring/seats'
@@ -26,6 +26,8 @@ export interface MovingRing {
   isPassedOn: boolean
   /** The writer is gone, or has ended with its owner, and another is to be found. */
   onLost: () => void
+  /** The error that the stream is to tell when this writer has failed of `cause`, if it is to tell one. */
+  failed?: ((cause: string | undefined) => Error) | undefined
 }
 
 /** Another thread's writer, with a ring of one's own into it. Its owner starts, restarts and ends it. */
@@ -88,6 +90,8 @@ export class Guest extends WriterBlock implements WriterAccess {
 
   get isClosed (): boolean { return this.hasEnded }
 
+  get failure (): Error | undefined { return this.#moving?.failed?.(this.stalledBy) }
+
   /** Why, only the owner hears. */
   get hasFailed (): boolean { return this.isOver }
 
@@ -112,6 +116,7 @@ export class Guest extends WriterBlock implements WriterAccess {
     this.#states = new BroadcastChannel(stateChannelName(this.#channelName))
     this.#states.onmessage = look
     this.#states.unref()
+    if (this.isOver) setImmediate(look) // it was told before
     this.#ownerLook = setInterval(() => {
       if (this.hasEnded) return this.leave()
       if (!this.#isOwnerGone && !this.isLost) return

@@ -17,6 +17,7 @@ import type { RingStream } from './ring-stream'
 import { leaveOnSignals, onSignals, type SignalLeaver } from './signals'
 import { startWriter } from './start-writer'
 import type { WriterAccess } from './writer-access'
+import { sinkFailed } from './writer-errors'
 
 /** When no thread is to be had for a writer, it is tried again so soon. */
 const TRY_AGAIN_MS = 250
@@ -167,7 +168,10 @@ export class Homing implements Leaver, SignalLeaver {
 
   #guestOf (handle: Handle): Guest {
     const { ring } = this.#port
-    const moving = { ring, isPassedOn: handle.isPassedOn, onLost: () => this.#lost() }
+    const { share, sink } = this.#settings
+    // Who does not know that he shares hears of the sink what he would hear of his own.
+    const failed = share === 'unasked' ? (cause: string | undefined) => sinkFailed(cause, sink) : undefined
+    const moving = { ring, isPassedOn: handle.isPassedOn, onLost: () => this.#lost(), failed }
     const guest = new Guest(handle.block, handle.channel, ring.capacity, moving)
     guest.onState(() => {
       if (guest.isLost) this.#lost()
@@ -208,17 +212,16 @@ export class Homing implements Leaver, SignalLeaver {
   #make (isHeir: boolean): void {
     const stream = this.#held!
     try {
-      const { writer, handle } = startWriter(stream, this.#settings, { key: this.#key, isHeir }, this.#port)
+      const connection = startWriter(stream, this.#settings, { key: this.#key, isHeir }, this.#port)
       this.#isOwner = true
-      this.#handle = handle()
-      this.#writer = writer
+      this.#handle = offer(stream, connection, this.#key, this.#settings.share === true)
+      this.#writer = connection.writer
     } catch (error) {
       release(this.#key, null, !isHeir)
       this.#notMade(stream, error as Error & { code?: string })
       return
     }
     if (this.#config !== undefined) this.#writer.post(this.#config)
-    offer(stream, this.#key, this.#handle, this.#port.ring)
     this.#leaveProcess() // it leaves as an owner now
     forgotten.unregister(this)
     this.#endSearch()

@@ -1,10 +1,12 @@
 import { setImmediate } from 'node:timers'
-import { BroadcastChannel, getEnvironmentData, isMainThread, setEnvironmentData, type Worker } from 'node:worker_threads'
-import { type Ring, WriterState, WriterWord } from '../ring/layout'
+import { BroadcastChannel, getEnvironmentData, setEnvironmentData, type Worker } from 'node:worker_threads'
+import { WriterState, WriterWord } from '../ring/layout'
 import { hold, type Holder, release } from './claims'
+import type { Connection } from './connection'
 import type { Handle } from './handle'
 import { letRingGo } from './keeping'
 import type { RingStream } from './ring-stream'
+import type { Supervisor } from './supervisor'
 
 /** What is said on the channel of a key: who asks, or the answer. */
 export type Word = { asks: number } | { handle: Handle }
@@ -24,9 +26,11 @@ export function isUsable ({ block }: Handle): boolean {
  * Tells the threads that share it where a writer is: those that this thread starts, and those that ask.
  *
  * @param stream its owner, which has claimed the key
- * @param ring that stream's
+ * @param isKept the owner stays although the application forgets it; else the others go on with another writer then
  */
-export function offer (stream: RingStream, key: string, handle: Handle, ring: Ring): void {
+export function offer (stream: RingStream, connection: Connection & { writer: Supervisor }, key: string, isKept: boolean): Handle {
+  const { writer, port: { ring } } = connection
+  const handle = isKept ? connection.handle() : writer.share()
   setEnvironmentData(key, handle as never)
   const channel = new BroadcastChannel(key)
   let isAnswering = false
@@ -44,16 +48,31 @@ export function offer (stream: RingStream, key: string, handle: Handle, ring: Ri
   const holder: Holder = { get isDone () { return Atomics.load(words, WriterWord.State) === WriterState.Ended } }
   hold(key, holder)
   answer() // who asked while this writer was being made
-  stream.once('close', () => {
+  let isWithdrawn = false
+  atEnd(stream, writer, () => {
+    if (isWithdrawn) return
+    isWithdrawn = true
     channel.onmessage = () => {}
     setImmediate(() => channel.close()) // an answer may be due
     if (getEnvironmentData(key) === handle as never) setEnvironmentData(key, undefined)
-    onceGone(stream.worker, () => {
+    onceGone(writer.worker, () => {
       // There must not be another writer at the sink before. One that failed may be started again on this ring.
       if (holder.isDone) letRingGo(ring)
-      release(key, holder, isMainThread)
+      // Of a sink that was never open nobody takes over anything.
+      release(key, holder, !handle.isPassedOn || Atomics.load(words, WriterWord.Opened) === 0)
     })
   })
+  return handle
+}
+
+/** Apart: what is made above lives as long as the channel, and must not hold a stream that the application may forget. */
+function atEnd (stream: RingStream, writer: Supervisor, action: () => void): void {
+  const { onClosed } = writer
+  writer.onClosed = () => {
+    onClosed()
+    action()
+  }
+  stream.once('close', action)
 }
 
 function onceGone (worker: Worker, action: () => void): void {

@@ -365,10 +365,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   }
 
   /** @internal */
-  onEnded (): void {
-    this.#finish()
-    this.#close()
-  }
+  onEnded (): void { this.#finish(); this.#close() }
 
   /** @internal The stream's ring has another writer. */
   onMoved ({ writer, handle }: Connection): void {
@@ -379,8 +376,9 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /** @internal The owner of the writer has ended it, lost it, or started it again. */
   onWriterState (): void {
-    if (this.#writer.isOver) this.#close()
-    else if (this.#isClosed && !this.#isEnding) this.#opened()
+    const { isOver, failure } = this.#writer
+    if (isOver) return this.#isClosed || failure === undefined ? this.#close() : this.onFailed(failure)
+    if (this.#isClosed && !this.#isEnding) this.#opened()
   }
 
   #tickSoon (): void {

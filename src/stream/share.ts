@@ -24,21 +24,31 @@ function shareKey (settings: Settings): string {
   return `pino-pinned/${process.pid}/shared/${text}`
 }
 
+/** The stream of this thread that shares a writer unasked, by its key. Two of one thread end, flush and fail each for itself. */
+const ours = new Map<string, WeakRef<RingStream>>()
+
 /** Gives a stream the writer of another thread, or one of its own for the others to use. */
 export function connectShared (stream: RingStream, settings: Settings): Connection {
   const key = shareKey(settings)
+  if (settings.share === 'unasked') {
+    const other = ours.get(key)?.deref()
+    if (other !== undefined && !other.closed) return startWriter(stream, settings)
+    ours.set(key, new WeakRef(stream))
+  }
   const found = inheritedHandle(key)
   if (found?.isPassedOn === false) return connectTo(found)(stream)
   const times = found === undefined ? claim(key) : 0
   // Without the addon nobody says whose turn it is: the main thread goes first.
   if (times > 0 || (found === undefined && addon === undefined && isMainThread)) return startShared(stream, settings, key, times > 1)
+  // Unasked, the main thread's log does not hang on a worker, which may be terminated the next moment.
+  if (settings.share === 'unasked' && isMainThread) return startWriter(stream, settings)
   return new Homing(stream, settings, key).connect()
 }
 
 function startShared (stream: RingStream, settings: Settings, key: string, isHeir: boolean): Connection {
   try {
     const connection = startWriter(stream, settings, { key, isHeir })
-    offer(stream, key, connection.handle(), connection.port.ring)
+    offer(stream, connection, key, settings.share === true)
     return connection
   } catch (error) {
     release(key, null, !isHeir)

@@ -30,7 +30,7 @@ const owners = new Set<RingStream>()
  * @param shared how other threads find it, if they may
  * @param kept what the stream logs through already, while it has no writer
  */
-export function startWriter (stream: RingStream, settings: Settings, shared?: { key: string, isHeir: boolean }, kept?: Port): Connection {
+export function startWriter (stream: RingStream, settings: Settings, shared?: { key: string, isHeir: boolean }, kept?: Port): Connection & { writer: Supervisor } {
   const cores = resolveCores(settings)
   sayOnceThatAddonIsMissing()
   const ring = kept?.ring ?? createRing(Math.max(settings.capacity, LEAST_CAPACITY_BYTES))
@@ -40,8 +40,9 @@ export function startWriter (stream: RingStream, settings: Settings, shared?: { 
     const { keepRing } = require('./keeping') as typeof import('./keeping')
     keepRing(ring, shared.key)
   }
-  // What the main thread ends, it ends for all: there is no other that outlives it.
-  const sharing: Sharing = { key: shared?.key ?? null, isHeir: shared?.isHeir ?? false, isPassedOn: shared !== undefined && !isMainThread }
+  // What the main thread ends, it ends for all: there is no other that outlives it. Unless they do not know of each other.
+  const isPassedOn = shared !== undefined && (!isMainThread || settings.share === 'unasked')
+  const sharing: Sharing = { key: shared?.key ?? null, isHeir: shared?.isHeir ?? false, isPassedOn }
   const supervisor = new Supervisor(createWriterBlock(), ring, settings, cores, stream, sharing)
   const port = kept ?? new Port(ring, supervisor.block, supervisor, { ...settings, patienceMs: stream.patienceMs(settings) })
   if (kept !== undefined) port.moveTo(supervisor, supervisor.block)

@@ -29,6 +29,8 @@ export interface WriterAccess extends Keeper {
   readonly isClosed: boolean
   /** It will take no more lines, and nothing more will be said of why. */
   readonly hasFailed: boolean
+  /** Of a writer that is over: the error that its stream is to tell, where it does not hear of it otherwise. */
+  readonly failure?: Error | undefined
   /** The error, by name, that the writer waits out or failed of. */
   readonly stalledBy: string | undefined
   /** The writer has opened its sink, or waits for one that is there: a FIFO without a reader. */

@@ -1,4 +1,6 @@
 import { codedError, show } from '../errors'
+import { nameOfSink } from '../option-sink'
+import type { Settings } from '../options'
 
 /** What a stream says of its writer. */
 
@@ -15,6 +17,13 @@ export function hasExited (): Error {
 export function leftInRing (what: string, lines: number, cause: string | undefined): Error {
   const why = cause === undefined ? '' : ` (${cause})`
   return codedError('ERR_PINO_PINNED_TIMEOUT', `${what}: the sink does not take lines${why}, up to ${lines} ${lines === 1 ? 'is' : 'are'} left in the ring`)
+}
+
+/** @param cause the error that the sink gave, by name; without one it was the writers that died too often */
+export function sinkFailed (cause: string | undefined, sink: Settings['sink']): Error {
+  return cause === undefined
+    ? codedError('ERR_PINO_PINNED_ENDED', `the writer to ${nameOfSink(sink)} is gone for good`)
+    : codedError(cause, `${cause}: cannot write to ${nameOfSink(sink)}`)
 }
 
 /** @param sink where its lines go, in the user's words */

@@ -1,0 +1,189 @@
+import { numbers, type Outcome, runThreads } from './support'
+
+const onLinux = process.platform === 'linux' ? describe : describe.skip
+
+const REGISTER = require.resolve('../../dist/register.js')
+const TARGET = JSON.stringify(require.resolve('../fixtures/append-target'))
+
+/** What an application that knows nothing of us has: a logger to a file, from nothing but pino. */
+const WAYS = [
+  ["pino.transport() of 'pino/file'", "pino(bare, pino.transport({ target: 'pino/file', options: { destination: file } }))"],
+  ["a config with 'pino/file'", "pino({ ...bare, transport: { target: 'pino/file', options: { destination: file } } })"],
+  ['a config that names us', "pino({ ...bare, transport: { target: require.resolve('pino-pinned'), options: { destination: file } } })"]
+] as const
+
+const PRELUDE = `
+  const bare = { base: null, timestamp: false }
+  const named = () => threadsNamed('shared-writer')
+  const streamOf = (logger) => logger[pino.symbols.streamSym]
+  const log = (logger, who, from, to) => { for (let i = from; i < to; i++) logger.info({ who, i }) }
+  /** Workers that log a hundred lines, and a hundred more when told to, and end then. */
+  const start = async (count, more = {}) => {
+    const workers = Array.from({ length: count }, (_, at) => new Worker(__filename, { workerData: { file, who: 'w' + at, ...more } }))
+    await Promise.all(workers.map((worker) => once(worker, 'message')))
+    return { goOn: () => Promise.all(workers.map((worker) => { worker.postMessage('go on'); return once(worker, 'exit') })) }
+  }
+  const work = (logger) => {
+    log(logger, workerData.who, 0, 100)
+    logger.flush((error) => parentPort.postMessage(error))
+    parentPort.once('message', () => log(logger, workerData.who, 100, 200))
+  }`
+
+const run = (program: string, options = '', flags: string[] = []): Promise<Outcome> => runThreads(`${PRELUDE}\n${program}`, {
+  execArgv: [...flags, '--require', REGISTER], env: { ...process.env, PINO_PINNED: `name=shared-writer${options}` }
+})
+
+const linesOf = (logged: Outcome['logged']): Record<string, number[]> => Object.fromEntries([...logged].sort(([one], [other]) => one < other ? -1 : 1))
+
+onLinux('under register, though nobody said so,', () => {
+  test.each(WAYS)('the threads of a process that log to one file share a writer, the main thread too: %s', async (_, logger) => {
+    const { printed, logged } = await run(`
+      if (isMainThread) {
+        const logger = ${logger}
+        log(logger, 'main', 0, 200)
+        ;(async () => {
+          const workers = await start(4)
+          print(named())
+          await workers.goOn()
+          print(streamOf(logger).stats().linesWritten)
+        })()
+      } else {
+        const { file } = workerData
+        work(${logger})
+      }`)
+    expect(printed).toEqual([1, 1000])
+    expect(linesOf(logged)).toEqual({ main: numbers(0, 200), w0: numbers(0, 200), w1: numbers(0, 200), w2: numbers(0, 200), w3: numbers(0, 200) })
+  })
+
+  test.each(WAYS)('a pool of workers has one writer, of a main thread that does not log: %s', async (_, logger) => {
+    const { printed, logged } = await run(`
+      if (isMainThread) {
+        (async () => {
+          const workers = await start(4)
+          print(named())
+          await workers.goOn()
+        })()
+      } else {
+        const { file } = workerData
+        work(${logger})
+      }`)
+    expect(printed).toEqual([1])
+    expect(linesOf(logged)).toEqual({ w0: numbers(0, 200), w1: numbers(0, 200), w2: numbers(0, 200), w3: numbers(0, 200) })
+  })
+
+  test('the end of the main thread\'s stream is the end of no other: the workers go on with another writer', async () => {
+    const { printed, logged } = await run(`
+      const make = (file) => pino(bare, pino.transport({ target: 'pino/file', options: { destination: file } }))
+      if (isMainThread) {
+        (async () => {
+          const logger = make(file)
+          log(logger, 'main', 0, 200)
+          const workers = await start(3)
+          await finished(streamOf(logger))
+          await workers.goOn()
+          const again = make(file)
+          log(again, 'again', 0, 200)
+          await finished(streamOf(again))
+          print(streamOf(again).writableErrored)
+        })()
+      } else {
+        work(make(workerData.file))
+      }`)
+    expect(printed).toEqual([null])
+    expect(linesOf(logged)).toEqual({ again: numbers(0, 200), main: numbers(0, 200), w0: numbers(0, 200), w1: numbers(0, 200), w2: numbers(0, 200) })
+  })
+
+  test("the main thread's stream does not hang on the writer of a worker, which may be terminated: it has one of its own", async () => {
+    const { printed, logged } = await run(`
+      const make = (file) => pino(bare, pino.transport({ target: 'pino/file', options: { destination: file } }))
+      if (isMainThread) {
+        (async () => {
+          const workers = await start(3)
+          const before = named()
+          const logger = make(file)
+          log(logger, 'main', 0, 200)
+          await flushed(streamOf(logger))
+          print([before, named(), typeof streamOf(logger).worker])
+          await workers.goOn()
+        })()
+      } else {
+        work(make(workerData.file))
+      }`)
+    expect(printed).toEqual([[1, 2, 'object']])
+    expect(linesOf(logged)).toEqual({ main: numbers(0, 200), w0: numbers(0, 200), w1: numbers(0, 200), w2: numbers(0, 200) })
+  })
+
+  test.each(['first', 'second'])('two streams of one thread have a writer each: the end of the %s is not that of the other', async (which) => {
+    const { printed, logged } = await run(`
+      const [first, second] = [0, 1].map(() => pino.transport({ target: 'pino/file', options: { destination: file } }))
+      const loggers = { first: pino(bare, first), second: pino(bare, second) }
+      for (const [name, logger] of Object.entries(loggers)) log(logger, name, 0, 100)
+      ;(async () => {
+        const [ends, other] = ${JSON.stringify(which)} === 'first' ? [first, second] : [second, first]
+        await Promise.all([first, second].map((stream) => stream.ready || once(stream, 'ready')))
+        print([named(), first.worker === second.worker])
+        await finished(ends)
+        print([other.closed, other.writable])
+        log(loggers[other === first ? 'first' : 'second'], 'other', 0, 100)
+        await finished(other)
+        print(other.stats().linesDropped)
+      })()`)
+    expect(printed).toEqual([[2, false], [false, true], 0])
+    expect(linesOf(logged)).toEqual({ first: numbers(0, 100), other: numbers(0, 100), second: numbers(0, 100) })
+  })
+
+  test.each([
+    ['a target, which may send events', `{ target: ${TARGET}, options: { path } }`, ''],
+    ['a file that is to be begun anew', "{ target: 'pino/file', options: { destination: path, append: false } }", ''],
+    ['a worker with an environment of its own', "{ target: 'pino/file', options: { destination: path }, worker: { env: {} } }", ''],
+    ['a worker with limits of its own', "{ target: 'pino/file', options: { destination: path }, worker: { resourceLimits: { stackSizeMb: 8 } } }", ''],
+    ['another file', "{ target: 'pino/file', options: { destination: isMainThread ? '/dev/null' : path } }", ''],
+    ['share=false', "{ target: 'pino/file', options: { destination: path } }", ',share=false']
+  ])('a thread has a writer of its own for %s', async (_, options, more) => {
+    const { printed, logged } = await run(`
+      const path = isMainThread ? file : workerData.file
+      const stream = pino.transport(${options})
+      const logger = pino(bare, stream)
+      if (isMainThread) {
+        once(stream, 'ready').then(async () => {
+          const workers = await start(1)
+          print(named())
+          await workers.goOn()
+        })
+      } else {
+        work(logger)
+      }`, more)
+    expect(printed).toEqual([2])
+    expect(linesOf(logged)).toEqual({ w0: numbers(0, 200) })
+  })
+
+  test('each thread hears that the file cannot be opened, as of a writer of its own', async () => {
+    const { printed } = await run(`
+      const make = () => pino.transport({ target: 'pino/file', options: { destination: '/proc/no/such/directory' } })
+      if (isMainThread) {
+        require('node:fs').writeFileSync(file, '')
+        const workers = [0, 1, 2].map(() => once(new Worker(__filename), 'message'))
+        Promise.all([once(make(), 'error'), ...workers]).then(([[error], ...words]) => print([error.code, ...words.flat()]))
+      } else {
+        const stream = make()
+        const alive = setInterval(() => {}, 1000)
+        once(stream, 'error').then(([error]) => {
+          clearInterval(alive)
+          parentPort.postMessage(error.code)
+        })
+      }`)
+    expect(printed).toEqual([['ENOENT', 'ENOENT', 'ENOENT', 'ENOENT']])
+  })
+
+  test('a stream that the application forgot is collected, and its writer ends', async () => {
+    const { printed } = await run(`
+      require('node:fs').writeFileSync(file, '')
+      for (let n = 0; n < 3; n++) pino.transport({ target: 'pino/file', options: { destination: file + '.' + n } })
+      ;(async () => {
+        await until(() => named() === 3)
+        await until(() => { gc(); return named() === 0 })
+        print(named())
+      })()`, '', ['--expose-gc'])
+    expect(printed).toEqual([0])
+  })
+})
