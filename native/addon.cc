@@ -286,6 +286,7 @@ void Export(Napi::Object exports) {
   Add<StoreAtThreadExit>(exports, "storeAtThreadExit");
   Add<Claim>(exports, "claim");
   Add<Release>(exports, "release");
+  Add<SinkOpened>(exports, "sinkOpened");
   Add<KeepRing>(exports, "keepRing");
   Add<KeepRingToo>(exports, "keepRingToo");
   Add<LetRingGo>(exports, "letRingGo");

@@ -17,7 +17,8 @@ namespace {
 struct Holder {
   // Null while nobody has the key.
   napi_env env;
-  uint32_t times;
+  // The sink was open under this holder, or one before.
+  bool was_open;
 };
 
 struct Claims {
@@ -37,7 +38,7 @@ void ReleaseHeld(napi_env env, const std::string& key, bool is_forgotten) {
   const auto found = claims.holders.find(key);
   if (found == claims.holders.end() || found->second.env != env) return;
   found->second.env = nullptr;
-  if (is_forgotten) claims.holders.erase(found);
+  if (is_forgotten || !found->second.was_open) claims.holders.erase(found);
 }
 
 bool ReadKey(Napi::Value value, std::string* key) {
@@ -55,21 +56,21 @@ Napi::Value Claim(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   std::string key;
   if (!ReadKey(info[0], &key)) return {};
-  uint32_t times = 0;
+  enum : uint32_t { kAnothers, kFirst, kHeir } claimed = kAnothers;
   bool is_new = false;
   {
     Claims& claims = TheClaims();
     const std::lock_guard<std::mutex> lock(claims.mutex);
-    Holder& holder = claims.holders.emplace(key, Holder{nullptr, 0}).first->second;
+    Holder& holder = claims.holders.emplace(key, Holder{nullptr, false}).first->second;
     is_new = holder.env == nullptr;
-    if (is_new) holder = {env, holder.times + 1};
-    if (holder.env == static_cast<napi_env>(env)) times = holder.times;
+    if (is_new) holder.env = env;
+    if (holder.env == static_cast<napi_env>(env)) claimed = holder.was_open ? kHeir : kFirst;
   }
   if (is_new && env.AddCleanupHook([env, key] { ReleaseHeld(env, key, false); }).IsEmpty()) {
     ReleaseHeld(env, key, false);
-    times = 0;
+    claimed = kAnothers;
   }
-  return Napi::Number::New(env, times);
+  return Napi::Number::New(env, claimed);
 }
 
 void Release(const Napi::CallbackInfo& info) {
@@ -80,6 +81,15 @@ void Release(const Napi::CallbackInfo& info) {
     return;
   }
   ReleaseHeld(info.Env(), key, info[1].As<Napi::Boolean>());
+}
+
+void SinkOpened(const Napi::CallbackInfo& info) {
+  std::string key;
+  if (!ReadKey(info[0], &key)) return;
+  Claims& claims = TheClaims();
+  const std::lock_guard<std::mutex> lock(claims.mutex);
+  const auto found = claims.holders.find(key);
+  if (found != claims.holders.end()) found->second.was_open = true;
 }
 
 }  // namespace pino_pinned

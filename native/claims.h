@@ -5,12 +5,15 @@
 
 namespace pino_pinned {
 
-// claim(key): which holder of the key the calling thread is, from 1; 0 if another thread has it. One thread of the process has
-// a key, until it releases it or ends.
+// claim(key): 0 if another thread has the key; 2 if the sink was open under this holder or one before, else 1. One thread of
+// the process has a key, until it releases it or ends.
 Napi::Value Claim(const Napi::CallbackInfo& info);
 
 // release(key, isForgotten): gives back a key that the calling thread has; forgotten, its next holder is the first again.
 void Release(const Napi::CallbackInfo& info);
+
+// sinkOpened(key): the sink of a key that somebody has is open.
+void SinkOpened(const Napi::CallbackInfo& info);
 
 }  // namespace pino_pinned
 

@@ -58,16 +58,19 @@ export interface Addon {
    * Claims a key for the calling thread: one thread of the process has it, until it releases it or its environment is torn
    * down.
    *
-   * @returns which holder of the key the calling thread is, from 1; 0 if another thread has it
+   * @returns 0 if another thread has it; 2 if the sink was open under this holder or one before, else 1
    */
-  claim (key: string): number
+  claim (key: string): 0 | 1 | 2
 
   /**
    * Gives back a key that the calling thread has.
    *
-   * @param isForgotten its next holder is the first one again
+   * @param isForgotten that the sink was open does not matter to its next holder
    */
   release (key: string, isForgotten: boolean): void
+
+  /** The sink of this key is open: whoever claims the key next goes on with it. For the writer, whose thread need not be the holder's. */
+  sinkOpened (key: string): void
 
   /**
    * The calling thread has this ring, and what is in it is to go to the next writer of `key` when no thread has it any more:

@@ -13,16 +13,16 @@ export interface Holder {
 const holders = new Map<string, Holder | null>()
 
 /**
- * @returns which holder of the key this is, from 1; 0 if another stream has it, or there is no addon to ask. Whoever gets it is
- *   to `hold` or to `release` it
+ * @returns undefined if another stream has it, or there is no addon to ask; else whether the sink was open under a holder
+ *   before: then this one is its heir. Whoever gets the key is to `hold` or to `release` it
  */
-export function claim (key: string): number {
+export function claim (key: string): { isHeir: boolean } | undefined {
   const before = holders.get(key)
-  if (before === null || before?.isDone === false) return 0
-  const times = addon?.claim(key) ?? 0
-  if (times === 0) return 0
+  if (before === null || before?.isDone === false) return undefined
+  const claimed = addon?.claim(key) ?? 0
+  if (claimed === 0) return undefined
   holders.set(key, null)
-  return before === undefined ? times : times + 1
+  return { isHeir: claimed === 2 }
 }
 
 /** Says when the key can be had again; without that, after `release`. */
@@ -31,7 +31,7 @@ export function hold (key: string, holder: Holder): void { holders.set(key, hold
 /**
  * For whoever has the key.
  *
- * @param isForgotten its next holder is the first one again
+ * @param isForgotten its next holder is no heir
  */
 export function release (key: string, holder: Holder | null, isForgotten: boolean): void {
   if (holders.get(key) !== holder) return // another stream of this thread has it by now

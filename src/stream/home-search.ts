@@ -54,8 +54,8 @@ export class HomeSearch {
     this.#lookAt = now + this.#lookMs
     const handle = inheritedHandle(this.#key) ?? this.#listen()
     if (handle !== undefined) return { handle }
-    const times = claim(this.#key)
-    if (times > 0) return { isHeir: times > 1 }
+    const claimed = claim(this.#key)
+    if (claimed !== undefined) return claimed
     if (addon === undefined && this.#patience.look() > this.#longestMs) return { isHeir: this.#wasHome }
     if (now >= this.#askAt) this.#ask(now)
     return undefined

@@ -217,7 +217,7 @@ export class Homing implements Leaver, SignalLeaver {
       this.#handle = offer(stream, connection, this.#key, this.#settings.share === true)
       this.#writer = connection.writer
     } catch (error) {
-      release(this.#key, null, !isHeir)
+      release(this.#key, null, false)
       this.#notMade(stream, error as Error & { code?: string })
       return
     }

@@ -58,8 +58,7 @@ export function offer (stream: RingStream, connection: Connection & { writer: Su
     onceGone(writer.worker, () => {
       // There must not be another writer at the sink before. One that failed may be started again on this ring.
       if (holder.isDone) letRingGo(ring)
-      // Of a sink that was never open nobody takes over anything.
-      release(key, holder, !handle.isPassedOn || Atomics.load(words, WriterWord.Opened) === 0)
+      release(key, holder, !handle.isPassedOn)
     })
   })
   return handle

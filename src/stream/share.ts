@@ -34,12 +34,13 @@ export function connectShared (stream: RingStream, settings: Settings): Connecti
     const other = ours.get(key)?.deref()
     if (other !== undefined && !other.closed) return startWriter(stream, settings)
     ours.set(key, new WeakRef(stream))
+    stream.once('close', () => ours.delete(key))
   }
   const found = inheritedHandle(key)
   if (found?.isPassedOn === false) return connectTo(found)(stream)
-  const times = found === undefined ? claim(key) : 0
+  const claimed = found === undefined ? claim(key) : undefined
   // Without the addon nobody says whose turn it is: the main thread goes first.
-  if (times > 0 || (found === undefined && addon === undefined && isMainThread)) return startShared(stream, settings, key, times > 1)
+  if (claimed !== undefined || (found === undefined && addon === undefined && isMainThread)) return startShared(stream, settings, key, claimed?.isHeir === true)
   // Unasked, the main thread's log does not hang on a worker, which may be terminated the next moment.
   if (settings.share === 'unasked' && isMainThread) return startWriter(stream, settings)
   return new Homing(stream, settings, key).connect()
@@ -51,7 +52,7 @@ function startShared (stream: RingStream, settings: Settings, key: string, isHei
     offer(stream, connection, key, settings.share === true)
     return connection
   } catch (error) {
-    release(key, null, !isHeir)
+    release(key, null, false)
     throw error
   }
 }

@@ -145,6 +145,7 @@ export class WriterThread {
   /** The sink is open: lines flow. */
   ready (): void {
     Atomics.store(this.block, WriterWord.Opened, this.data.generation)
+    if (this.data.shared !== undefined) addon?.sinkOpened(this.data.shared.key)
     this.setStalled(0) // a predecessor may have died while it waited
     this.#setState(WriterState.Running)
     this.#tellReady()

@@ -54,6 +54,8 @@ describe('a wrong argument is an error and never a crash', () => {
     ['storeAtThreadExit', [words, 0, 2 ** 31], RANGE, 'value must be an integer from -2147483648 to 2147483647'],
     ['claim', [], TYPE, 'key must be a string'],
     ['claim', [1], TYPE, 'key must be a string'],
+    ['sinkOpened', [], TYPE, 'key must be a string'],
+    ['sinkOpened', [1], TYPE, 'key must be a string'],
     ['release', [{}], TYPE, 'key must be a string'],
     ['writeFd', [], TYPE, 'fd must be a number'],
     ['writeFd', write({ 0: -1 }), RANGE, 'fd must be an integer from 0 to 2147483647, got -1'],

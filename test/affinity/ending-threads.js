@@ -32,6 +32,7 @@ function listCalls (words) {
     setThreadPriority: [[], [99], [0.5], [0]],
     storeAtThreadExit: [[], [words, -1], [words, 0, 'x'], [new Int32Array(4), 0, 0], [words, 3, 1]],
     claim: [[], ['a'], ['b']],
+    sinkOpened: [[], ['a'], ['d']],
     release: [[], ['a', false], ['c', true]],
     measureLine: [[], ['line'], ['x'.repeat(5000)]],
     createPublisher: [[], [words, 5], [words, {}], [words, { ...layout, get meta () { return slow() } }], [words, { ...layout, get meta () { return throwing() } }], [words, layout]],

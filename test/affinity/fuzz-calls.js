@@ -98,6 +98,7 @@ const RIGHT = {
   setThreadPriority: fc.tuple(fc.integer({ min: 0, max: 19 })),
   storeAtThreadExit: fc.tuple(fc.integer({ min: 1, max: 64 }).map((length) => new Made(() => words(length))), fc.nat(8), fc.integer()),
   claim: fc.tuple(text),
+  sinkOpened: fc.tuple(text),
   release: fc.tuple(text, fc.boolean()),
   measureLine: fc.tuple(fc.oneof(text, fc.string({ unit: 'binary', size: '+1' }), fc.nat(9000).map((length) => '\uD83D€'.repeat(length / 2)))),
   createPublisher: fc.tuple(

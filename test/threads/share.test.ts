@@ -90,6 +90,26 @@ describe('with share', () => {
     for (const who of ['main', 'w0', 'w1', 'w2']) expect(logged.get(who)).toEqual(numbers(0, 100))
   })
 
+  test('a sink that no writer has opened has no heir: the next thread hears why it cannot be opened', async () => {
+    const { printed } = await runThreads(`
+      const options = { destination: '/proc/no/such/directory', share: true }
+      if (isMainThread) {
+        require('node:fs').writeFileSync(file, '')
+        // This one has the claim, and is gone before its writer has tried.
+        once(new Worker(__filename, { workerData: 'first' }), 'exit').then(() => new Worker(__filename, { workerData: 'second' }).on('message', print))
+      } else if (workerData === 'first') {
+        transport(options)
+        process.exit()
+      } else {
+        const alive = setInterval(() => {}, 1000)
+        transport(options).on('error', (error) => {
+          parentPort.postMessage(error.code)
+          clearInterval(alive)
+        })
+      }`)
+    expect(printed).toEqual(['ENOENT'])
+  })
+
   test('a thread starts a writer of its own when the settings differ, or the one there was has ended', async () => {
     const { printed } = await runThreads(`
       const first = transport({ destination: file, share: true })
