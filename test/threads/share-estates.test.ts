@@ -164,8 +164,7 @@ onLinux('an owner that is terminated with a full ring', () => {
         }
         const reading = setInterval(read, 2)
         peer.worker.postMessage('end')
-        const [stats] = await once(peer.worker, 'message')
-        await once(peer.worker, 'exit')
+        const [[stats]] = await Promise.all(['message', 'exit'].map((event) => once(peer.worker, event))) // both may come at once
         read()
         clearInterval(reading)
         const seen = new Map([['owner', []], ['peer', []]])
