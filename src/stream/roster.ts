@@ -160,7 +160,10 @@ export class Roster {
     if (this.#rings.has(id)) return
     // Before the look: if its thread is the only one that has it, that may be gone the next moment.
     addon?.keepRingToo(opened.words)
-    if (opened.words[RingWord.Tallied] === 1) return addon?.letRingGo(opened.words)
+    if (opened.words[RingWord.Tallied] === 1) {
+      addon?.letRingGo(opened.words)
+      return letGo(opened)
+    }
     const { threadId, name, thread } = announcement
     this.#rings.set(id, { ...announcement, opened })
     if (this.#threads.has(threadId)) return

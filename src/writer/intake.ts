@@ -23,15 +23,25 @@ export class Intake {
 
   /** Tells the writer's owner of rings that the writer has taken in by itself. */
   tell (announcements: readonly Announcement[]): void {
-    const channel = new BroadcastChannel(this.#channelName)
+    // Not on one of its own, as `announce` does: without an event loop that would never be closed, and would collect
+    // everybody's announcements, and with them the rings, for the thread's life.
+    const channel = this.#open()
     for (const each of announcements) channel.postMessage(each)
-    channel.close()
   }
 
   /** What was announced. The channel opens with the first announcement; one that came before it is made again. */
   take (): Announcement[] {
     // Read before the channel: what is announced meanwhile is news again.
     this.#announced = Atomics.load(this.#block, WriterWord.RingsAnnounced)
+    const channel = this.#open()
+    const announcements = this.#arrived.splice(0)
+    for (let next = receiveMessageOnPort(channel as never); next !== undefined; next = receiveMessageOnPort(channel as never)) {
+      announcements.push(next.message as Announcement)
+    }
+    return announcements
+  }
+
+  #open (): BroadcastChannel {
     if (this.#channel === undefined) {
       this.#channel = new BroadcastChannel(this.#channelName)
       this.#channel.onmessage = ({ data }) => { this.#arrived.push(data as Announcement) }
@@ -39,10 +49,6 @@ export class Intake {
       // Pairs with the load in Guest.keepAlive: a ring that was announced before this is announced again.
       Atomics.store(this.#block, WriterWord.Listening, this.#generation)
     }
-    const announcements = this.#arrived.splice(0)
-    for (let next = receiveMessageOnPort(this.#channel as never); next !== undefined; next = receiveMessageOnPort(this.#channel as never)) {
-      announcements.push(next.message as Announcement)
-    }
-    return announcements
+    return this.#channel
   }
 }

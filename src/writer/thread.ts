@@ -100,7 +100,10 @@ export class WriterThread {
       // Before the look: if its thread is the only one that has it, that may be gone the next moment.
       addon?.keepRingToo(opened.words)
       const adopted = Atomics.load(opened.words, RingWord.Adopted)
-      if (adopted === GIVEN_BACK) addon?.letRingGo(opened.words)
+      if (adopted === GIVEN_BACK) {
+        addon?.letRingGo(opened.words)
+        letGo(opened)
+      }
       if (adopted === generation || adopted === GIVEN_BACK) continue // announced more than once
       taken.push(new RingOutlet(opened, dropNotice, thread))
       Atomics.store(opened.words, RingWord.Adopted, generation)

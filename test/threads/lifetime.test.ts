@@ -73,6 +73,43 @@ describe('threads that come and go', () => {
     expect(grownMb).toBeLessThan(250)
   }, 300_000)
 
+  onLinux('leave no memory behind either where they share the writer of a worker and are terminated', async () => {
+    const { printed } = await runThreads(`
+      const { readFileSync } = require('node:fs')
+      const rss = () => Number(/VmRSS:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024
+      const options = { destination: isMainThread ? file : workerData.file, capacity: '8mb', share: true }
+      if (isMainThread) {
+        const start = async (role) => {
+          const worker = new Worker(__filename, { workerData: { file, role } })
+          const exited = once(worker, 'exit')
+          await once(worker, 'message')
+          return { worker, exited }
+        }
+        const one = async () => { await (await start('sharer')).worker.terminate() }
+        const many = async (count) => { for (let i = 0; i < count; i += 4) await Promise.all([one(), one(), one(), one()]) }
+        start('owner').then(async (owner) => {
+          await many(20)
+          const first = rss()
+          await many(120)
+          print({ grownMb: rss() - first })
+          owner.worker.postMessage('end')
+          await owner.exited
+        })
+      } else {
+        const stream = transport(options)
+        if (workerData.role === 'owner') {
+          stream.flush(() => parentPort.postMessage('up'))
+          parentPort.once('message', () => finished(stream))
+        } else {
+          logLines(stream, 'w', 0, 10)
+          parentPort.postMessage('logged')
+          parentPort.once('message', () => {})
+        }
+      }`, { timeout: 280_000 })
+    // 120 rings are 960 MB. The bound is that of the test before.
+    expect(printed[0].grownMb).toBeLessThan(250)
+  }, 300_000)
+
   onLinux('cost their ring and less than 1 MB besides, each', async () => {
     const { printed } = await runThreads(`
       const { readFileSync } = require('node:fs')
