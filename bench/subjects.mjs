@@ -140,7 +140,7 @@ export const EVERYONE = Object.keys(SUBJECTS)
 const COMPARED = ['noop', 'pinned', 'js', 'transport']
 export const isCompared = (name) => COMPARED.includes(name)
 
-/** Those that are there to be seen beside them: in fewest rounds, and with fewer lines, because with some a line takes long. */
+/** Those that are there to be seen beside them: in fewest rounds, and in a quick run with fewer lines, because with some a line takes long. */
 const FOR_CONTEXT = ['destinationAsync', 'winston', 'bunyan', 'logtape', 'spdlog']
 export const isForContext = (name) => FOR_CONTEXT.includes(name)
 

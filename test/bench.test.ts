@@ -27,6 +27,20 @@ test('every subject of the bench stands in every measure, or bench/README.md say
     .toEqual(Object.fromEntries(ofIssue.map((measure) => [measure, missing(measure).sort()])))
 })
 
+test('a full run of the bench gives every subject a million lines in a burst and with a stalled sink', async () => {
+  const source = `
+    import { EVERYONE } from './bench/subjects.mjs'
+    const lines = {}
+    for (const name of ['burst', 'stalled']) {
+      const { linesOf, subjects } = await import('./bench/measures/' + name + '.mjs')
+      for (const subject of subjects) lines[name + ' ' + subject] = linesOf(subject, false)
+    }
+    console.log(JSON.stringify({ subjects: EVERYONE.length, lines }))`
+  const { subjects, lines } = await jsonOf(['--input-type=module', '-e', source])
+  expect(Object.keys(lines)).toHaveLength(2 * subjects)
+  for (const [where, given] of Object.entries(lines)) expect(`${where}: ${given as number}`).toBe(`${where}: 1000000`)
+})
+
 test('a subject of the bench that says its lines are written has written them', async () => {
   const { logged, written } = await jsonOf([join(ROOT, 'test', 'fixtures', 'bench-flush.mjs')])
   expect(Object.keys(written)).toEqual(expect.arrayContaining(['pinned', 'register', 'dropIn', 'transport', 'winston', 'bunyan', 'logtape']))

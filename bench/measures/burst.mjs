@@ -10,6 +10,8 @@ const LINES = 1_000_000
 const LINES_QUICK = 100_000
 const WARM_UP = 20_000
 
+export const linesOf = (name, isQuick) => !isQuick ? LINES : isForContext(name) ? LINES_QUICK / 4 : LINES_QUICK
+
 export const title = 'Burst'
 
 export const actions = {
@@ -33,8 +35,6 @@ export const actions = {
 export async function run (context) {
   const rounds = context.isQuick ? roundsOf(1, 1, 1) : roundsOf(3, 1, 1)
   const most = context.isQuick ? LINES_QUICK : LINES
-  // Some take ten seconds for a million.
-  const linesOf = (name) => isForContext(name) ? most / 4 : most
   const names = available(subjects)
   const asMembers = names.map((name) => ({ name }))
   context.expect(stepsOf(asMembers, rounds))
@@ -44,16 +44,17 @@ export async function run (context) {
       if (round >= rounds({ name })) continue
       const member = new Member(name, 'burst')
       await member.ready
-      kept.get(name).push(await member.ask('burst', { file: member.file, lines: linesOf(name) }))
+      kept.get(name).push(await member.ask('burst', { file: member.file, lines: linesOf(name, context.isQuick) }))
       await member.end()
       context.tick()
     }
   }
   const of = (name, what) => summary(kept.get(name).map((each) => each[what]))
   const noopRss = of('noop', 'rss').median
+  const fewerLines = (name) => linesOf(name, context.isQuick) < most ? linesOf(name, context.isQuick) : 0
   const rows = names.map((name) => ({
     name,
-    fewerLines: linesOf(name) < most ? linesOf(name) : 0,
+    fewerLines: fewerLines(name),
     ms: of(name, 'ms'),
     onDisk: name === 'noop' ? null : of(name, 'onDisk'),
     rss: (of(name, 'rss').median - noopRss) / 1e6,

@@ -13,6 +13,7 @@ const PER_TURN = 500
 const WARM_UP = 20_000
 const LINES = 1_000_000
 const LINES_QUICK = 100_000
+export const linesOf = (name, isQuick) => !isQuick ? LINES : isForContext(name) ? LINES_QUICK / 5 : LINES_QUICK
 /** More than fits into a ring; what others keep by count is full sooner. */
 const linesToFill = (name) => isForContext(name) ? 20_000 : 100_000
 /** Who takes so many times as long for a line as before, and then some, waits for the reader. */
@@ -38,8 +39,6 @@ export async function run (context) {
   if (process.platform === 'win32') return { sections: [] }
   const rounds = roundsOf(3, 1, 1)
   const most = context.isQuick ? LINES_QUICK : LINES
-  // Some take ten seconds for a million.
-  const linesOf = (name) => isForContext(name) ? most / 5 : most
   const names = available(subjects)
   const asMembers = names.map((name) => ({ name }))
   context.expect(stepsOf(asMembers, rounds))
@@ -48,18 +47,18 @@ export async function run (context) {
     for (const name of names) {
       // Standing still is not measured twice.
       if (round >= rounds({ name }) || standsStill(kept.get(name))) continue
-      kept.get(name).push(await stall(name, `${name}-${round}`, linesOf(name)))
+      kept.get(name).push(await stall(name, `${name}-${round}`, linesOf(name, context.isQuick)))
       context.tick()
     }
   }
   const of = (name, when, what) => kept.get(name).map((each) => each[when][what])
   const rows = names.map((name) => {
     const before = summary(of(name, 'before', 'p999'))
-    const fewerLines = linesOf(name) < most ? linesOf(name) : 0
+    const lines = linesOf(name, context.isQuick)
     if (standsStill(kept.get(name))) return { name, before, during: 'stands still' }
     return {
       name,
-      fewerLines,
+      fewerLines: lines < most ? lines : 0,
       before,
       during: summary(of(name, 'during', 'p999')),
       ratio: ratio(of(name, 'during', 'p999'), of(name, 'before', 'p999')),
