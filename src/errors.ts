@@ -1,5 +1,6 @@
 /** Errors and warnings: each carries a `code`, and those about options the option's name and the value given. */
 
+import { hintFor } from './option-hints'
 import { inspect } from 'node:util'
 
 /**
@@ -89,8 +90,6 @@ export function contradiction (problem: OptionProblem): OptionError {
 /** A name that no option has, with what to write instead: what people who know it from elsewhere need, or the nearest that is known. */
 export function unknownOption (option: string, value: unknown, known: readonly string[], source?: string): OptionError {
   const path = option.slice(0, option.lastIndexOf('.') + 1)
-  // Only who wrote something wrong needs them.
-  const { hintFor } = require('./option-hints') as typeof import('./option-hints')
   const hint = path === '' ? hintFor(option, known) : undefined
   const near = hint === undefined ? nearest(option.slice(path.length), known) : undefined
   const allowed = `one of ${known.map((name) => path + name).join(', ')}`

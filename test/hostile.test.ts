@@ -92,6 +92,19 @@ describe('options', () => {
   })
 })
 
+test.each([['transport()', []], ['register', ['--require', 'pino-pinned/register']]])('%s works in a process that has put something on Object.prototype before it loads us', async (_, execArgv) => {
+  const path = file()
+  const { code, stderr } = await runApplication(`
+    Object.prototype.polluted = 1
+    Object.prototype.core = 'nonsense'
+    const pino = require('pino')
+    pino(pino.transport({ target: 'pino/file', options: { destination: ${JSON.stringify(path)} } })).info('by pino')
+    pino(require('pino-pinned').transport({ destination: ${JSON.stringify(path)} })).info('by hand')
+  `, { execArgv })
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(readFileSync(path, 'utf8').split('\n').map((line) => line && JSON.parse(line).msg).sort()).toEqual(['', 'by hand', 'by pino'])
+})
+
 describe('a destination', () => {
   test.each<[string, () => string | number, string]>([
     ['a descriptor that is not open', () => 987_654, 'EBADF'],

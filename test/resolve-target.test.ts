@@ -6,8 +6,9 @@ import { bundlerOverride, dropInCallers, getCallers, isPinoFile, resolvePinoWork
 import { ROOT, runCommand, temporaryDirectory } from './support/process'
 
 const PINO = join(ROOT, 'node_modules', 'pino')
-/** What a program of its own loads: the build. */
-const BUILT = join(ROOT, 'dist', 'resolve-target.js')
+const FILE = join(ROOT, 'src', 'resolve-target.ts')
+/** What a program of its own loads. */
+const LOADED = `require(${JSON.stringify(join(__dirname, 'support', 'source'))}).requireSource('resolve-target')`
 
 /** Writes files into a directory of the test's own and gives their full names by their short ones. */
 function tree (files: Record<string, string>): (name: string) => string {
@@ -133,14 +134,14 @@ describe('__bundlerPathsOverrides', () => {
 
   test('has no say from a polluted prototype', async () => {
     const path = tree({
-      'main.js': `Object.prototype.__bundlerPathsOverrides = { sink: '/malicious' }; const { bundlerOverride } = require(${JSON.stringify(BUILT)}); console.log(JSON.stringify([bundlerOverride('sink') ?? 'none']))`
+      'main.js': `const { bundlerOverride } = ${LOADED}; Object.prototype.__bundlerPathsOverrides = { sink: '/malicious' }; console.log(JSON.stringify([bundlerOverride('sink') ?? 'none']))`
     })
     expect(await outputOf([path('main.js')])).toEqual(['none'])
   })
 })
 
 describe('the callers', () => {
-  const library = `exports.transport = () => require(${JSON.stringify(BUILT)}).getCallers()`
+  const library = `const { getCallers } = ${LOADED}; exports.transport = () => getCallers()`
 
   test('are the files of the call stack without the function that asks, nearest first', async () => {
     const path = tree({
@@ -202,7 +203,7 @@ describe('the callers', () => {
 })
 
 describe('the callers of a pino config', () => {
-  const report = `console.log(JSON.stringify(require(${JSON.stringify(BUILT)}).dropInCallers()))`
+  const report = `console.log(JSON.stringify(${LOADED}.dropInCallers()))`
 
   test('begin with the main file, then the working directory, then the place of this package', () => {
     const callers = dropInCallers()
@@ -212,7 +213,7 @@ describe('the callers of a pino config', () => {
 
   test('on the main thread have its main file', async () => {
     const path = tree({ 'app/main.js': report })
-    expect(await outputOf([path('app/main.js')], path('.'))).toEqual([path('app/main.js'), path('noop.js'), BUILT])
+    expect(await outputOf([path('app/main.js')], path('.'))).toEqual([path('app/main.js'), path('noop.js'), FILE])
   })
 
   const onLinux = process.platform === 'linux' ? test : test.skip
@@ -227,11 +228,11 @@ describe('the callers of a pino config', () => {
       'app/main.js': 'new (require("node:worker_threads").Worker)(require("node:path").join(__dirname, "../transport/worker.js"))',
       'transport/worker.js': report
     })
-    expect(await outputOf(args, path('.'))).toEqual([path('app/main.js'), path('noop.js'), BUILT])
+    expect(await outputOf(args, path('.'))).toEqual([path('app/main.js'), path('noop.js'), FILE])
   })
 
   onLinux('in a worker of a program without a file are the working directory and the place of this package', async () => {
     const path = tree({ 'worker.js': report })
-    expect(await outputOf(['-e', 'new (require("node:worker_threads").Worker)("./worker.js")'], path('.'))).toEqual([path('noop.js'), BUILT])
+    expect(await outputOf(['-e', 'new (require("node:worker_threads").Worker)("./worker.js")'], path('.'))).toEqual([path('noop.js'), FILE])
   })
 })

@@ -151,10 +151,10 @@ function loadBundled (): Addon {
 }
 
 function loadBuild (): Addon {
-  // Two levels up from here, be it src/affinity or dist/affinity.
-  const packageRoot = resolve(__dirname, '..', '..')
-  // In a bundle that is anywhere, and the addon there somebody else's.
-  if (!isOurs(packageRoot)) throw new Error(`a bundle needs it at ${BUNDLED} (docs/bundlers.md)`)
+  // One level up from the built file, two from this one or from an entry in a folder.
+  const packageRoot = [resolve(__dirname, '..'), resolve(__dirname, '..', '..')].find(isOurs)
+  // In an application's bundle that is anywhere, and the addon there somebody else's.
+  if (packageRoot === undefined) throw new Error(`a bundle needs it at ${BUNDLED} (docs/bundlers.md)`)
   return require('node-gyp-build')(packageRoot)
 }
 

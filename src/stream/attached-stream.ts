@@ -1,3 +1,4 @@
+import { connectTo } from './connect-guest'
 import { checkHandle, type Handle } from './handle'
 import { RingStream } from './ring-stream'
 
@@ -9,8 +10,6 @@ import { RingStream } from './ring-stream'
 export class AttachedStream extends RingStream {
   /** @throws {TypeError|RangeError} as `attach` */
   constructor (handle: Handle) {
-    // The package's face exports this class; who attaches nothing does without what it takes.
-    const { connectTo } = require('./connect-guest') as typeof import('./connect-guest')
     super(connectTo(checkHandle(handle)))
   }
 }

@@ -1,4 +1,6 @@
 import { addon, addonError } from '../affinity/addon'
+import { chooseCores } from '../affinity/choose'
+import { allowedCores } from '../affinity/machine'
 import { type CoreProblem, show, warn } from '../errors'
 import type { Settings } from '../options'
 
@@ -11,11 +13,8 @@ let hasSaidThatAddonIsMissing = false
  */
 export function resolveCores ({ core, coreRequired }: Settings): number[] | null {
   if (core === null) return null
-  // Most streams are not pinned, and do without what that takes.
-  const { chooseCores } = require('../affinity/choose') as typeof import('../affinity/choose')
   const { cores, problem, code } = chooseCores(core)
   if (problem === undefined) return cores
-  const { allowedCores } = require('../affinity') as typeof import('../affinity')
   const message = `option 'core' is ${show(core)}: ${problem}`
   const details: Omit<CoreProblem, keyof Error> = { code: code!, option: 'core', value: core, allowedCores: allowedCores() }
   if (coreRequired) throw Object.assign(new RangeError(message), details)

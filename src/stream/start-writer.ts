@@ -4,6 +4,7 @@ import { createRing, createWriterBlock, LEAST_CAPACITY_BYTES, RingWord } from '.
 import { resolveCores, sayOnceThatAddonIsMissing } from './cores'
 import { Departure } from './departure'
 import type { Handle, Sharing } from './handle'
+import { keepRing } from './keeping'
 import { Port, progressWatch } from './port'
 import { addLeaver, removeLeaver } from './process-exit'
 import type { Connection } from './connection'
@@ -35,11 +36,7 @@ export function startWriter (stream: RingStream, settings: Settings, shared?: { 
   sayOnceThatAddonIsMissing()
   const ring = kept?.ring ?? createRing(Math.max(settings.capacity, LEAST_CAPACITY_BYTES))
   ring.words[RingWord.Id] = ring.words[RingWord.MovesOn] = 0
-  if (shared !== undefined) {
-    // As all that sharing takes: nobody else needs it.
-    const { keepRing } = require('./keeping') as typeof import('./keeping')
-    keepRing(ring, shared.key)
-  }
+  if (shared !== undefined) keepRing(ring, shared.key)
   // What the main thread ends, it ends for all: there is no other that outlives it. Unless they do not know of each other.
   const isPassedOn = shared !== undefined && (!isMainThread || settings.share === 'unasked')
   const sharing: Sharing = { key: shared?.key ?? null, isHeir: shared?.isHeir ?? false, isPassedOn }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { codedError } from '../errors'
 import { bundlerOverride } from '../resolve-target'
 
-const WRITER_FILE = join(__dirname, '..', 'writer', 'main.js')
+const WRITER_FILE = join(__dirname, 'writer', 'main.js')
 /** Its key in `__bundlerPathsOverrides`, and its name where a bundler has put it beside this file. */
 const BUNDLED = 'pino-pinned-writer'
 const BUNDLED_FILES = [join(__dirname, `${BUNDLED}.mjs`), join(__dirname, `${BUNDLED}.js`)]

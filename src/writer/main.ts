@@ -3,6 +3,7 @@ import { addon } from '../affinity/addon'
 import { WriterWord } from '../ring/layout'
 import type { WriterData } from '../writer-data'
 import { FdWriter } from './fd-writer'
+import { StreamWriter } from './stream-writer'
 import { takePlace } from './place'
 import { WriterThread } from './thread'
 
@@ -22,8 +23,6 @@ function write (): void {
   if (sink.kind === 'fd') {
     new FdWriter(thread, sink).run()
   } else {
-    // Only a target needs streams and an event loop: a writer to a file starts without them.
-    const { StreamWriter } = require('./stream-writer') as typeof import('./stream-writer')
     new StreamWriter(thread, sink).run()
   }
 }

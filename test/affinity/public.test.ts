@@ -68,7 +68,7 @@ onLinux('without the addon', () => {
   })
 
   test('isolated cores are known, and CPU time is 0', () => {
-    expect(runPublic("print([Array.isArray(face.isolatedCores()), require('./dist/affinity/addon.js').threadCpuMs()])", { env })).toEqual([[true, 0]])
+    expect(runPublic("print([Array.isArray(face.isolatedCores()), require('./test/support/source').requireSource('affinity/addon').threadCpuMs()])", { env })).toEqual([[true, 0]])
   })
 
   test.each(['pinThread(0)', "pinThread('auto')", 'threadAffinity()', 'currentCore()', 'setThreadPriority(0)'])('%s says that it is not supported, and why', (call) => {

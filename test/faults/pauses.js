@@ -1,7 +1,9 @@
 'use strict'
 
 const { createHistogram } = require('node:perf_hooks')
-const { threadCpuMs } = require('../../dist/affinity/addon')
+const { requireSource } = require('../support/source')
+
+const { threadCpuMs } = requireSource('affinity/addon')
 
 /** What the main thread does at one go: makes a line and writes it; or turns its event loop, with nothing of the test's in it. */
 const KINDS = ['line', 'turn']

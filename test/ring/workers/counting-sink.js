@@ -4,8 +4,10 @@
 // each: in order, whole, once, and where numbers are missing a notice tells exactly how many.
 
 const { parentPort, workerData } = require('node:worker_threads')
-const { openRing } = require('../../../dist/ring/layout.js')
-const { Consumer } = require('../../../dist/ring/consumer.js')
+const { requireSource } = require('../../support/source')
+
+const { openRing } = requireSource('ring/layout')
+const { Consumer } = requireSource('ring/consumer')
 
 const { shared, published, done, levelSlots } = workerData
 const ring = openRing(shared)

@@ -4,9 +4,11 @@
 
 const { openSync } = require('node:fs')
 const { parentPort, workerData } = require('node:worker_threads')
-const { addon, WriteMode } = require('../../../dist/affinity/addon.js')
-const { openRing } = require('../../../dist/ring/layout.js')
-const { Consumer } = require('../../../dist/ring/consumer.js')
+const { requireSource } = require('../../support/source')
+
+const { addon, WriteMode } = requireSource('affinity/addon')
+const { openRing } = requireSource('ring/layout')
+const { Consumer } = requireSource('ring/consumer')
 
 const { shared, path, published, done, batchTaken } = workerData
 const ring = openRing(shared)
