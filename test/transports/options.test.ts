@@ -16,8 +16,8 @@ const body = (kind: string, type = ''): string => `
       final (done) { note('end', file); done() }
     })
   }`
-const commonJs = (kind: string): string => `const { appendFileSync } = require('node:fs'); const { Writable } = require('node:stream')
-  const { resourceLimits } = require('node:worker_threads')${body(kind)}; module.exports = target`
+const commonJs = (kind: string, type = ''): string => `const { appendFileSync } = require('node:fs'); const { Writable } = require('node:stream')
+  const { resourceLimits } = require('node:worker_threads')${body(kind, type)}; module.exports = target`
 const esModule = (kind: string, type = ''): string => `import { appendFileSync } from 'node:fs'; import { Writable } from 'node:stream'
   import { resourceLimits } from 'node:worker_threads'${body(kind, type)}; export default target`
 
@@ -25,7 +25,7 @@ const FILES = {
   'target.cjs': commonJs('cjs'),
   'target.mjs': esModule('mjs'),
   'target.ts': esModule('ts', 'typed'),
-  'target.cts': esModule('cts', 'typed'),
+  'target.cts': commonJs('cts', 'typed'), // Node's own type stripping takes .cts for CommonJS, whatever its syntax
   'upper.cjs': "const { Transform } = require('node:stream'); module.exports = () => new Transform({ transform (chunk, encoding, done) { done(null, chunk.toString().toUpperCase()) } })",
   'tsconfig.json': JSON.stringify({ compilerOptions: { module: 'commonjs', target: 'es2022', esModuleInterop: true }, 'ts-node': { transpileOnly: true } }),
   'node_modules/sink/package.json': JSON.stringify({ name: 'sink', type: 'module', exports: { '.': { require: './for-require.cjs', import: './lib.js' }, './esm': './lib.js' } }),
