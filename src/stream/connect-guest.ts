@@ -34,9 +34,9 @@ const forgotten = new FinalizationRegistry<{ guest: Guest, departure: Leaver }>(
 
 /** The way to the writer of another thread. */
 export function connectTo (handle: Handle): Connect {
-  const { block, channel, settings } = handle
+  const { settings } = handle
   return (stream) => {
-    const guest = new Guest(block, channel, settings.capacity)
+    const guest = new Guest(handle, settings.capacity)
     const port = new Port(guest.ring, guest.block, guest, { ...settings, patienceMs: stream.patienceMs(settings) })
     const departure = new GuestDeparture(port, guest, settings.exitTimeout)
     addLeaver(departure)

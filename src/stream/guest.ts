@@ -1,15 +1,17 @@
 import { BroadcastChannel, threadId } from 'node:worker_threads'
 import { clearInterval, setImmediate, setInterval, setTimeout } from 'node:timers'
 import { LEVEL_NAMES } from '../levels'
-import { createRing, MOST_ATTACHED_RINGS, RingWord, type Ring, WriterState, WriterWord } from '../ring/layout'
+import { Command, createRing, MOST_ATTACHED_RINGS, RingWord, type Ring, WriterState, WriterWord } from '../ring/layout'
 import { hasFreeSeat, takeSeat } from '../ring/seats'
 import type { Announcement } from '../writer-data'
 import { announce, isGivenBack, isTakenIn, stateChannelName } from './announce'
 import { addTotals, noTotals, type Totals } from './counts'
+import type { Handle } from './handle'
 import { closeIfMissed } from './left-behind'
 import { type ProducerThread, producerThread, threadName } from './producer-thread'
 import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
 import { WriterBlock } from './writer-block'
+import { fromWords, type InWords, sinkFailed } from './writer-errors'
 
 /** How often the event loop looks whether the writer has taken the ring in, at first and in the end. */
 const FIRST_LOOK_MS = 5
@@ -26,8 +28,6 @@ export interface MovingRing {
   isPassedOn: boolean
   /** The writer is gone, or has ended with its owner, and another is to be found. */
   onLost: () => void
-  /** The error that the stream is to tell when this writer has failed of `cause`, if it is to tell one. */
-  failed?: ((cause: string | undefined) => Error) | undefined
 }
 
 /** Another thread's writer, with a ring of one's own into it. Its owner starts, restarts and ends it. */
@@ -44,14 +44,18 @@ export class Guest extends WriterBlock implements WriterAccess {
   #isDone = false
   #hasLeft = false
   readonly #moving: MovingRing | undefined
+  readonly #sink: string
+  /** What the owner has heard of a writer that failed. */
+  #told: Error | undefined
   readonly #late = noTotals()
 
   /**
    * @param moving a ring that is to go on with another writer after this one; without it one is made, for this writer alone
    * @throws {RangeError} `ERR_PINO_PINNED_TOO_MANY_RINGS`; a moving ring is as it was then
    */
-  constructor (block: SharedArrayBuffer, channelName: string, capacity: number, moving?: MovingRing) {
+  constructor ({ block, channel: channelName, sink }: Pick<Handle, 'block' | 'channel' | 'sink'>, capacity: number, moving?: MovingRing) {
     super(block)
+    this.#sink = sink
     this.#channelName = channelName
     this.#moving = moving?.isPassedOn === true ? moving : undefined
     if (!this.isOver && !hasFreeSeat(this.block)) throw tooManyRings()
@@ -90,9 +94,13 @@ export class Guest extends WriterBlock implements WriterAccess {
 
   get isClosed (): boolean { return this.hasEnded }
 
-  get failure (): Error | undefined { return this.#moving?.failed?.(this.stalledBy) }
+  /** Each stream hears of the sink what it would hear of its own. What comes after the owner's end is the owner's to hear. */
+  get failure (): Error | undefined {
+    if (this.writerState !== WriterState.Failed) return undefined
+    if (this.#moving === undefined && Atomics.load(this.block, WriterWord.Command) === Command.End) return undefined
+    return this.#told ?? sinkFailed(this.stalledBy, this.#sink)
+  }
 
-  /** Why, only the owner hears. */
   get hasFailed (): boolean { return this.isOver }
 
   get othersProgress (): number { return Atomics.load(this.block, WriterWord.Taken) }
@@ -114,7 +122,10 @@ export class Guest extends WriterBlock implements WriterAccess {
   /** Calls `look` when the writer's owner has ended it, lost it, or started it again. It must not hold the stream. */
   onState (look: () => void): void {
     this.#states = new BroadcastChannel(stateChannelName(this.#channelName))
-    this.#states.onmessage = look
+    this.#states.onmessage = ({ data }) => {
+      this.#told = data === null ? undefined : fromWords(data as InWords)
+      look()
+    }
     this.#states.unref()
     if (this.isOver) setImmediate(look) // it was told before
     this.#ownerLook = setInterval(() => {

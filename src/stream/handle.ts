@@ -1,4 +1,5 @@
 import { show, wrongType } from '../errors'
+import { nameOfSink } from '../option-sink'
 import type { Settings } from '../options'
 
 /** What each side must agree on. */
@@ -15,6 +16,8 @@ export interface Handle {
   /** Name of the BroadcastChannel on which rings are announced. */
   readonly channel: string
   readonly settings: ProducerSettings
+  /** Where the writer's lines go, in the user's words. */
+  readonly sink: string
   /** When the owner of the writer ends, those who share it go on with another one. */
   readonly isPassedOn: boolean
 }
@@ -29,9 +32,9 @@ export interface Sharing {
   isPassedOn: boolean
 }
 
-export function makeHandle (block: SharedArrayBuffer, channel: string, settings: ProducerSettings, isPassedOn: boolean): Handle {
+export function makeHandle (block: SharedArrayBuffer, channel: string, settings: ProducerSettings & Pick<Settings, 'sink'>, isPassedOn: boolean): Handle {
   const { capacity, order, onFull, reserve, wait, exitTimeout } = settings
-  return { pinoPinned: VERSION, block, channel, settings: { capacity, order, onFull, reserve, wait, exitTimeout }, isPassedOn }
+  return { pinoPinned: VERSION, block, channel, settings: { capacity, order, onFull, reserve, wait, exitTimeout }, sink: nameOfSink(settings.sink), isPassedOn }
 }
 
 /** @throws {TypeError} `ERR_PINO_PINNED_OPTION` */

@@ -17,7 +17,6 @@ import type { RingStream } from './ring-stream'
 import { leaveOnSignals, onSignals, type SignalLeaver } from './signals'
 import { startWriter } from './start-writer'
 import type { WriterAccess } from './writer-access'
-import { sinkFailed } from './writer-errors'
 
 /** When no thread is to be had for a writer, it is tried again so soon. */
 const TRY_AGAIN_MS = 250
@@ -168,11 +167,8 @@ export class Homing implements Leaver, SignalLeaver {
 
   #guestOf (handle: Handle): Guest {
     const { ring } = this.#port
-    const { share, sink } = this.#settings
-    // Who does not know that he shares hears of the sink what he would hear of his own.
-    const failed = share === 'unasked' ? (cause: string | undefined) => sinkFailed(cause, sink) : undefined
-    const moving = { ring, isPassedOn: handle.isPassedOn, onLost: () => this.#lost(), failed }
-    const guest = new Guest(handle.block, handle.channel, ring.capacity, moving)
+    const moving = { ring, isPassedOn: handle.isPassedOn, onLost: () => this.#lost() }
+    const guest = new Guest(handle, ring.capacity, moving)
     guest.onState(() => {
       if (guest.isLost) this.#lost()
       else this.#stream.deref()?.onWriterState()

@@ -15,7 +15,7 @@ import { withoutPreloads, withPreloads } from './preloads'
 import { Roster } from './roster'
 import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
 import { WriterBlock } from './writer-block'
-import { asError } from './writer-errors'
+import { asError, inWords, type InWords } from './writer-errors'
 import { writerFile } from './writer-file'
 
 /** Pause before the writer is started again after a second, third … death in a row. The first costs no pause. */
@@ -377,10 +377,10 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   }
 
   /** Streams of other threads look at the state now. */
-  #tellState (): void {
+  #tellState (failed: InWords | null = null): void {
     if (!this.#isShared) return
     const channel = new BroadcastChannel(stateChannelName(this.#roster.channelName))
-    channel.postMessage(null)
+    channel.postMessage(failed)
     channel.close()
   }
 
@@ -389,7 +389,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     this.#isFailed = true
     this.#letHostGo()
     Atomics.store(this.block, WriterWord.State, WriterState.Failed) // also when there is no writer that could say so
-    this.#tellState()
+    this.#tellState(inWords(error))
     this.#host.deref()?.onFailed(error)
   }
 }

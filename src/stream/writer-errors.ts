@@ -1,6 +1,4 @@
 import { codedError, show } from '../errors'
-import { nameOfSink } from '../option-sink'
-import type { Settings } from '../options'
 
 /** What a stream says of its writer. */
 
@@ -19,11 +17,14 @@ export function leftInRing (what: string, lines: number, cause: string | undefin
   return codedError('ERR_PINO_PINNED_TIMEOUT', `${what}: the sink does not take lines${why}, up to ${lines} ${lines === 1 ? 'is' : 'are'} left in the ring`)
 }
 
-/** @param cause the error that the sink gave, by name; without one it was the writers that died too often */
-export function sinkFailed (cause: string | undefined, sink: Settings['sink']): Error {
+/**
+ * @param cause the error that the sink gave, by name; without one it was the writers that died too often
+ * @param sink where its lines go, in the user's words
+ */
+export function sinkFailed (cause: string | undefined, sink: string): Error {
   return cause === undefined
-    ? codedError('ERR_PINO_PINNED_ENDED', `the writer to ${nameOfSink(sink)} is gone for good`)
-    : codedError(cause, `${cause}: cannot write to ${nameOfSink(sink)}`)
+    ? codedError('ERR_PINO_PINNED_ENDED', `the writer to ${sink} is gone for good`)
+    : codedError(cause, `${cause}: cannot write to ${sink}`)
 }
 
 /** @param sink where its lines go, in the user's words */
@@ -31,6 +32,15 @@ export function hasDied (restarts: number, reason: Error, sink: string): Error {
   const { exitCode } = reason as { exitCode?: number }
   const why = exitCode === undefined ? reason.message : `${reason.message} with code ${exitCode}`
   return new Error(`the log writer died and is started again (restart ${restarts}, sink: ${sink}): ${why}`, { cause: reason })
+}
+
+/** What of an error crosses between threads, whatever hangs on it. */
+export interface InWords { code: string | undefined, message: string }
+
+export function inWords ({ code, message }: Error & { code?: string }): InWords { return { code, message } }
+
+export function fromWords ({ code, message }: InWords): Error {
+  return code === undefined ? new Error(message) : codedError(code, message)
 }
 
 /** Errors of some classes cross between threads as plain objects, and a target may send anything. */

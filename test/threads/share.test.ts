@@ -1,3 +1,4 @@
+import { makeFifo } from '../faults/support'
 import { isAscending, numbers, runThreads } from './support'
 
 const onLinux = process.platform === 'linux' ? test : test.skip
@@ -108,6 +109,41 @@ describe('with share', () => {
         })
       }`)
     expect(printed).toEqual(['ENOENT'])
+  })
+
+  // A FIFO that nobody reads is waited for, until its directory is gone.
+  test.each([['the main thread', true], ['a worker', false]])('every thread hears why the sink cannot be opened, not its owner alone, which is %s', async (_, isMainOwner) => {
+    const { printed } = await runThreads(`
+      const { rmSync, writeFileSync } = require('node:fs')
+      const hear = (stream) => new Promise((resolve) => {
+        const heard = []
+        for (const event of ['ready', 'error', 'close']) stream.on(event, (error) => heard.push(event + (error?.code ?? '')))
+        stream.on('error', ({ message }) => heard.push(message.includes(workerData?.options.destination ?? fifo)))
+        stream.on('close', () => resolve(heard))
+        stream.write('a line\\n')
+      })
+      const fifo = ${JSON.stringify(makeFifo())}
+      const options = { destination: fifo, share: true }
+      if (isMainThread) {
+        writeFileSync(file, '')
+        const stream = ${isMainOwner} ? transport(options) : undefined
+        const ways = ${isMainOwner} ? [undefined, undefined, stream.handle()] : [undefined, undefined, undefined]
+        const workers = ways.map((handle) => new Worker(__filename, { workerData: { options, handle } }))
+        const all = workers.map((worker) => new Promise((resolve) => worker.on('message', (heard) => { if (heard !== 'ready') resolve(heard) })))
+        if (stream !== undefined) all.unshift(hear(stream))
+        Promise.all(workers.map((worker) => once(worker, 'message'))).then(async () => {
+          rmSync(require('node:path').dirname(fifo), { recursive: true })
+          for (const heard of await Promise.all(all)) print(heard)
+        })
+      } else {
+        const alive = setInterval(() => {}, 1000)
+        const { options, handle } = workerData
+        const stream = handle === undefined ? transport(options) : attach(handle)
+        stream.once('ready', () => parentPort.postMessage('ready'))
+        hear(stream).then((heard) => { parentPort.postMessage(heard); clearInterval(alive) })
+      }`)
+    const heard = ['ready', 'errorENOENT', true, 'close']
+    expect(printed).toEqual(isMainOwner ? [heard, heard, heard, heard] : [heard, heard, heard])
   })
 
   test('a thread starts a writer of its own when the settings differ, or the one there was has ended', async () => {

@@ -154,7 +154,8 @@ function threadsOf (around: Surroundings): Exports {
     constructor (name: string) { this.#name = name }
     get onmessage (): unknown { return null }
     set onmessage (_listener: unknown) { around.listen(this.#listens = true, this.#name) }
-    postMessage (message: Announcement | null): void { if (message !== null) around.send(message, this.#name) }
+    /** What an owner tells of its state is no ring: nobody here listens. */
+    postMessage (message: object | null): void { if (message !== null && 'ring' in message) around.send(message as Announcement, this.#name) }
     unref (): void {}
     close (): void { if (this.#listens) around.listen(false, this.#name) }
   }

@@ -144,7 +144,7 @@ export function moving (thread: Thread, plan: SuccessionPlan, plants: Plant[]): 
   return () => {
     const ring = thread.ringAt(ringAt(PEERS_RING))
     around.keepers!.keepRing(ring.words)
-    const enter = ({ block, channel }: House): InstanceType<LifeCode['Guest']> => new Guest(shared(block), channel, CAPACITY, { ring, isPassedOn: true, onLost () {} })
+    const enter = ({ block, channel }: House): InstanceType<LifeCode['Guest']> => new Guest({ block: shared(block), channel, sink: 'sink' }, CAPACITY, { ring, isPassedOn: true, onLost () {} })
     let guest = enter(OLD)
     const port = new Port(ring, guest.block, guest, { ...PEERS_SETTINGS, wait: 'poll' })
     const log = (line: string): void => { if (!port.producer.tryPublish(line)) port.writeCarefully(line, undefined) }
