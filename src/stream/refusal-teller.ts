@@ -1,4 +1,7 @@
 import { setImmediate } from 'node:timers'
+import type { RingStream } from './ring-stream'
+import type { WriterAccess } from './writer-access'
+import { hasExited } from './writer-errors'
 
 /** Tells of writes that nobody will take, as under thread-stream, but once a turn of the event loop at most. */
 export class RefusalTeller {
@@ -25,4 +28,17 @@ export class RefusalTeller {
     this.#isTold = false
     this.#lives++
   }
+}
+
+/**
+ * Tells a stream of a line that nobody takes; why that is so comes first. To the writer's owner it is on its way, others ask
+ * here: the owner's thread may be busy.
+ *
+ * @returns whether that is all that is to be told: of another's end once is enough
+ */
+export function tellRefusal (stream: RingStream, writer: WriterAccess, tell: (error: Error) => boolean): boolean {
+  const isOwner = writer.worker !== undefined
+  if (stream.closed || (!isOwner && writer.failure === undefined)) return tell(hasExited()) && !isOwner
+  if (!isOwner) stream.onWriterState()
+  return false
 }

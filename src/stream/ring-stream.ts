@@ -13,7 +13,7 @@ import { connectOwn } from './connect-own'
 import type { Connect, Connection } from './connection'
 import type { Handle } from './handle'
 import { type Port, progressWatch } from './port'
-import { RefusalTeller } from './refusal-teller'
+import { RefusalTeller, tellRefusal } from './refusal-teller'
 import { textOf } from './text-of'
 import { type Stats, statsOf } from './stats'
 import type { SupervisorHost } from './supervisor'
@@ -69,7 +69,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   readonly #ticker = new Ticker(() => this.#tick())
   #isEndOrdered = false
   readonly #drops: DropTeller
-  readonly #refusals = new RefusalTeller(() => this.onRefused(hasExited()) && this.worker === undefined) // of another's end once is enough
+  readonly #refusals = new RefusalTeller(() => tellRefusal(this, this.#writer, (error) => this.onRefused(error)))
 
   /**
    * @param options what `new ThreadStream` takes and the options of the ring: then the stream holds the process until
