@@ -54,9 +54,18 @@ export function readThreadStreamOptions (options: unknown, { byDefault = {}, cal
   const inner = typeof workerData === 'object' && workerData !== null ? { ...workerData } : undefined
   const sink = isOurselves(where) ? inner : { target: where, options: inner }
   const all: Record<string, unknown> = { ...outer, ...sink }
-  const settings = readOptions(all, context)
+  const settings = asMade(readOptions(all, context))
   const share = sharesUnasked && all.share === undefined && isAnyThreads(settings) ? 'unasked' : settings.share
   return Object.freeze({ ...settings, share, bufferSize })
+}
+
+/**
+ * The thread of a writer to a file or a descriptor gets no flags whatever the application's thread has. Where that has no main
+ * module, as in a worker made of text, pino asks for just that, and settings that mean the same are to be the same.
+ */
+function asMade (settings: Settings): Settings {
+  const { execArgv, ...worker } = settings.worker
+  return settings.sink.kind === 'fd' && execArgv?.length === 0 ? { ...settings, worker } : settings
 }
 
 /**

@@ -71,6 +71,36 @@ onLinux('under register, though nobody said so,', () => {
     expect(linesOf(logged)).toEqual({ w0: numbers(0, 200), w1: numbers(0, 200), w2: numbers(0, 200), w3: numbers(0, 200) })
   })
 
+  test.each(['--require', '--import'])('workers whose code is text share it with those that run a file, and with the main thread: %s', async (flag) => {
+    const { printed, logged } = await runThreads(`${PRELUDE}
+      const make = (file) => pino(bare, pino.transport({ target: 'pino/file', options: { destination: file } }))
+      const text = \`
+        const { parentPort, workerData } = require('node:worker_threads')
+        const pino = require('\${require.resolve('pino')}')
+        const make = \${make}
+        const bare = { base: null, timestamp: false }
+        const log = \${log}
+        const work = \${work}
+        work(make(workerData.file))\`
+      if (isMainThread) {
+        (async () => {
+          const logger = make(file)
+          log(logger, 'main', 0, 200)
+          const ofText = ['t0', 't1', 't2'].map((who) => new Worker(text, { eval: true, workerData: { file, who } }))
+          await Promise.all(ofText.map((worker) => once(worker, 'message')))
+          const workers = await start(1)
+          print(named())
+          const exits = ofText.map((worker) => once(worker, 'exit'))
+          for (const worker of ofText) worker.postMessage('go on')
+          await Promise.all([...exits, workers.goOn()])
+        })()
+      } else {
+        work(make(workerData.file))
+      }`, { execArgv: [flag, REGISTER], env: { ...process.env, PINO_PINNED: 'name=shared-writer' } })
+    expect(printed).toEqual([1])
+    expect(linesOf(logged)).toEqual({ main: numbers(0, 200), t0: numbers(0, 200), t1: numbers(0, 200), t2: numbers(0, 200), w0: numbers(0, 200) })
+  })
+
   test('the end of the main thread\'s stream is the end of no other: the workers go on with another writer', async () => {
     const { printed, logged } = await run(`
       const make = (file) => pino(bare, pino.transport({ target: 'pino/file', options: { destination: file } }))
