@@ -19,7 +19,7 @@ import { type Stats, statsOf } from './stats'
 import type { SupervisorHost } from './supervisor'
 import { Ticker } from './ticker'
 import { Watcher } from './watcher'
-import { stallWatch, type WriterAccess } from './writer-access'
+import type { WriterAccess } from './writer-access'
 import { hasDied, hasExited, leftInRing } from './writer-errors'
 
 /** With this property true pino sets `lastLevel` and its like before each write; it costs 160 ns a line. */
@@ -98,12 +98,11 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     keepWhileAwaited(this)
   }
 
-  /** Holds the process until there is an answer; not for one that is long in coming, as while there are no descriptors to be had. */
+  /** Holds the process until there is an answer. */
   #watchReady (): void {
-    const hasStalled = stallWatch(() => this.#writer.isStalled, this.#exitTimeout)
     this.#watcher.watch(() => {
       if (this.#writer.isReady) this.onReady()
-      return this.#isReady || this.#isClosed || hasStalled()
+      return this.#isReady || this.#isClosed
     })
   }
 

@@ -1,5 +1,4 @@
 import type { Worker } from 'node:worker_threads'
-import { Patience } from '../patience'
 import type { Totals } from './counts'
 import type { Keeper } from './port'
 
@@ -33,10 +32,8 @@ export interface WriterAccess extends Keeper {
   readonly failure?: Error | undefined
   /** The error, by name, that the writer waits out or failed of. */
   readonly stalledBy: string | undefined
-  /** The writer has opened its sink, or waits for one that is there: a FIFO without a reader. */
+  /** The writer has opened its sink, or waits until it can be opened: a FIFO without a reader. */
   readonly isReady: boolean
-  /** The writer waits for its sink. */
-  readonly isStalled: boolean
   readonly state: WriterStateName
   readonly restarts: number
   readonly pinned: number[] | null
@@ -58,14 +55,4 @@ export interface WriterAccess extends Keeper {
   others (): { totals: Totals, producers: ProducerStats[] }
   ref (): void
   unref (): void
-}
-
-/** A look that says whether the sink has kept the writer waiting for `patienceMs`. */
-export function stallWatch (isStalled: () => boolean, patienceMs: number): () => boolean {
-  const patience = new Patience()
-  return () => {
-    if (isStalled()) return patience.look() > patienceMs
-    patience.renew()
-    return false
-  }
 }

@@ -35,7 +35,7 @@ export class WriterBlock {
   /** If it does not say that it waits for its sink, it does not. */
   get saysIfWaiting (): boolean { return Atomics.load(this.block, WriterWord.SaysIfWaiting) === 1 }
 
-  /** The current writer has opened its sink, or waits for one that is there: a FIFO without a reader. */
+  /** The current writer has opened its sink, or waits until it can be opened: a FIFO without a reader. */
   get isReady (): boolean { return this.isUp || Atomics.load(this.block, WriterWord.Ready) === Atomics.load(this.block, WriterWord.Generation) }
 
   /** The cores that the kernel says the writer is pinned to; null if it is not. */

@@ -4,7 +4,7 @@ import { nameOf } from '../errno'
 import { Patience } from '../patience'
 import type { FdSink as FdSinkSettings } from '../options'
 import { FdSink, type SystemError } from './fd-sink'
-import { isThere, pausesOf, remedyOfOpen, remedyOfWrite } from './sink-errors'
+import { pausesOf, remedyOfOpen, remedyOfWrite } from './sink-errors'
 import type { RingOutlet } from './rings'
 import type { WriterThread } from './thread'
 import { Turns } from './turns'
@@ -193,7 +193,7 @@ export class FdWriter {
         const code = nameOf(errno)
         if (remedyOfOpen(code, this.#sink.hasBeenOpen) === 'final') throw Object.assign(error as SystemError, { code })
         this.#pause(code, errno)
-        if (isThere(code)) this.#thread.met()
+        this.#thread.waits()
       }
     }
   }

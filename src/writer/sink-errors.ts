@@ -53,10 +53,8 @@ export function pausesOf (code: string): Pauses {
   return RULES[code]?.pauses ?? DISK
 }
 
-/** Opening fails with these for a while only, and the sink is there, or its directory: a FIFO without a reader, a full disk. */
-const THERE: ReadonlySet<string> = new Set(['ENXIO', 'EBUSY', 'ETXTBSY', 'ENOSPC', 'EDQUOT'])
-/** And with these before anybody has looked for it: no descriptor or memory left. */
-const OPEN_AGAIN: ReadonlySet<string> = new Set([...THERE, 'EMFILE', 'ENFILE', 'ENOMEM', 'EINTR', 'EAGAIN'])
+/** Opening fails with these for a while only: a FIFO without a reader, a full disk, no descriptor or memory left. */
+const OPEN_AGAIN: ReadonlySet<string> = new Set(['ENXIO', 'EBUSY', 'ETXTBSY', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM', 'EINTR', 'EAGAIN'])
 
 /**
  * What to do when opening the sink failed with `code`.
@@ -66,9 +64,6 @@ const OPEN_AGAIN: ReadonlySet<string> = new Set([...THERE, 'EMFILE', 'ENFILE', '
 export function remedyOfOpen (code: string, hasBeenOpen: boolean): Remedy {
   return hasBeenOpen || OPEN_AGAIN.has(code) ? 'wait' : 'final'
 }
-
-/** Whether there is a sink, though opening it failed with `code`. */
-export function isThere (code: string): boolean { return THERE.has(code) }
 
 /**
  * A target is a program of its own: whatever ends it (it throws, rejects, emits 'error', closes early) costs this target

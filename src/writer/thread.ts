@@ -140,8 +140,8 @@ export class WriterThread {
   /** The orders up to this number are carried out. */
   reopened (number: number): void { Atomics.store(this.block, WriterWord.Reopened, number) }
 
-  /** The sink is there, and waited for: that is all that is to be known of it for now. */
-  met (): void {
+  /** The sink can't be opened yet, and is waited for: that is all that is to be known of it for now. */
+  waits (): void {
     if (Atomics.load(this.block, WriterWord.Ready) !== this.data.generation) this.#tellReady()
   }
 

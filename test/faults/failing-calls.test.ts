@@ -112,6 +112,21 @@ describe('a file that cannot be opened the first time', () => {
     expectAll(await log(failures), failures)
   })
 
+  test.each<ErrorName>(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'ETXTBSY', 'ENOSPC', 'EDQUOT'])("for a passing reason (%s) does not keep 'ready' back, and what is logged then is kept in the ring", async (error) => {
+    const path = logPath()
+    const { code, stdout } = await runScript(`
+      const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(path)}, exitTimeout: 300 })
+      stream.on('error', ({ code }) => console.log('error', code))
+      require('node:events').once(stream, 'ready').then(() => {
+        for (let line = 0; line < 10; line++) stream.write(line + '\\n')
+        const { writerState, linesAccepted, linesDropped } = stream.stats()
+        console.log(JSON.stringify({ ready: stream.ready, writerState, linesAccepted, linesDropped }))
+        stream.end()
+      })`, { env: { ...process.env, LD_PRELOAD: library, FAILING_FILE: path, FAILING_CALLS: `open 1 1000000 ${errnoOf(error)}`, FAILING_REPORT: path + '.report' } })
+    expect(stdout).toBe('{"ready":true,"writerState":"stalled","linesAccepted":10,"linesDropped":0}\n')
+    expect(code).toBe(0)
+  })
+
   test.each<ErrorName>(['EIO', 'ESTALE', 'EACCES', 'EPERM', 'ELOOP'])("for another reason (%s) is one 'error' with its code", async (error) => {
     const failures: Failure[] = [['open', 1, 1, error]]
     const { failed, errors, warnings, stats } = await log(failures)
