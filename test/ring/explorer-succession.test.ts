@@ -16,13 +16,17 @@ const dies: SuccessionPlan = { ...moves, peerKills: 1 }
 const bothDie: SuccessionPlan = { ...dies, ownerKills: 1 }
 const isSucceeded: SuccessionPlan = { ...dies, after: [], writerKills: 1 }
 
+/** Between the writer's look at who had the ring before and its word that it has it, and before its owner has heard of the ring. */
+const leavesAsItIsTakenIn: SuccessionPlan = { ...dies, nextWritersSteps: /^Adopted of ring 1/ }
+
 const BROKEN_PROMISE = /^(".*" was written|the totals|ring \d|the ring of the peer|the heir waits).*, after\n/
 
 test.each<[string, SuccessionPlan]>([
   ['whose owner ends its stream', moves],
   ['whose owner ends its stream, and of which the producer is terminated at any time', dies],
   ['whose owner may be terminated, as may its producer', bothDie],
-  ['whose owner ends its stream, and whose producer and next writer are terminated', isSucceeded]
+  ['whose owner ends its stream, and whose producer and next writer are terminated', isSucceeded],
+  ['whose owner ends its stream, and whose producer ends or is terminated as the next writer takes it in', leavesAsItIsTakenIn]
 ])('a ring of a writer %s, comes out once under the next writer, is counted there and given back', (_, plan) => {
   const { violation, ends } = explore(successionScenario(plan))
   expect(violation).toBeNull()
@@ -42,7 +46,10 @@ describe('the explorer finds', () => {
     }, dies],
     ['counts added up of a ring that was left, and of what was made of it', {
       file: 'stream/roster.ts', replace: 'if (opened.words[RingWord.Tallied] === 1) {', by: 'if (false) {'
-    }, dies]
+    }, dies],
+    ['a writer that takes in a ring and does not keep it', {
+      file: 'writer/thread.ts', replace: 'addon?.keepRingToo(opened.words)', by: ''
+    }, leavesAsItIsTakenIn]
   ])('%s', (_, planted, plan) => {
     expect(explore(successionScenario(plan, [planted])).violation).toMatch(BROKEN_PROMISE)
   })

@@ -20,6 +20,8 @@ export interface SuccessionPlan {
   after: string[]
   /** Accesses to words of these names are steps; so are messages, and what the addon does with rings (keepers), if they are among them. */
   steps: RegExp
+  /** As `steps`, of the next writer alone. */
+  nextWritersSteps?: RegExp
   /** How the old owner goes; if it may not be terminated it ends its stream. */
   ownerKills?: number
   peerKills?: number
@@ -151,8 +153,11 @@ export function moving (thread: Thread, plan: SuccessionPlan, plants: Plant[]): 
     plan.before.forEach(log)
     const rest = (phase: string, { block }: House): void => { thread.rest([phase, thread.lastLoaded(block + WriterWord.Listening), port.producer.used, port.producer.isCalm], true) }
     rest('old', OLD)
-    while (!guest.isLost) {
-      thread.change(thread.peek([OLD.block + WriterWord.State, OLD.block + WriterWord.OwnerGone]))
+    for (;;) {
+      // Before the look: what changes behind it is news.
+      const seen = thread.peek([OLD.block + WriterWord.State, OLD.block + WriterWord.OwnerGone])
+      if (guest.isLost) break
+      thread.change(seen)
       rest('old', OLD)
     }
     guest.leave()
@@ -266,7 +271,7 @@ export function owning (thread: Thread, house: House, plan: SuccessionPlan, plan
   return () => {
     timers.clear()
     if (isHeir) {
-      thread.change(new Map([[OLD.started, 0]]))
+      thread.change(new Map([[OLD.started, 0], [OLD.dying, 0]]))
       while (thread.peek([CLAIM]).get(CLAIM) === 1) thread.change(new Map([[CLAIM, 1]]))
     }
     const ring = thread.ringAt(ringAt(house.ring))

@@ -47,7 +47,9 @@ const KEPT = MAIL + 4 * RINGS.length
 const LEFT = KEPT + RINGS.length
 /** Rings made of what was left. */
 export const MADE = LEFT + RINGS.length
-const WORDS = MADE + 1
+/** What was left of each ring, as it was then: whoever had it unbeknown to the addon may go on with the ring itself. */
+const ESTATES = MADE + 1
+const WORDS = ESTATES + RINGS.length * GEOMETRY.block
 
 const house = (at: number, name: string, channel: string, ring: number): House => ({
   name,
@@ -69,6 +71,7 @@ export const listensAt = (thread: number): number => LISTENS + thread
 export const mailAt = (thread: number, ring: number): number => MAIL + thread * RINGS.length + ring
 /** Who has the ring, a bit for each thread; 0 where nobody has said that it is to be kept. */
 export const keptAt = (ring: number): number => KEPT + ring
+const estateAt = (ring: number): number => ESTATES + ring * GEOMETRY.block
 /** Whether something was left of the ring: 1, or 2 + the thread that makes another of it. */
 export const leftAt = (ring: number): number => LEFT + ring
 
@@ -112,6 +115,7 @@ export function letGo ({ words }: Memory, thread: number, ring: number): void {
   words[base + RingWord.Tallied] = 1
   words[base + RingWord.Adopted] = -1
   words[leftAt(ring)] = 1
+  words.copyWithin(estateAt(ring), base, base + GEOMETRY.block)
 }
 
 /** The addon's part of a thread's end. */
@@ -123,9 +127,9 @@ export function leaveAll (memory: Memory, thread: number): number {
   return 0
 }
 
-/** Copies a ring that was left, as restoreRing does. */
+/** Makes a ring of what was left of one, as restoreRing does. */
 export function restore ({ words }: Memory, from: number, to: number, id: number): void {
-  const [source, target] = [ringAt(from), ringAt(to)]
+  const [source, target] = [estateAt(from), ringAt(to)]
   words.copyWithin(target, source, source + GEOMETRY.block)
   Object.entries({ [RingWord.Id]: id, [RingWord.ProducerDone]: 1, [RingWord.MovesOn]: 1, [RingWord.Adopted]: 0, [RingWord.Tallied]: 0 })
     .forEach(([word, value]) => { words[target + Number(word)] = value })

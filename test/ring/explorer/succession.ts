@@ -12,7 +12,8 @@ import { Thread } from './thread'
  * LifePlan.
  */
 export function successionScenario (plan: SuccessionPlan, plants: Plant[] = []): Scenario {
-  const threads = [OLD.owner, OLD.writer, NEXT.owner, NEXT.writer, PEER].map((id) => new Thread(id, GEOMETRY, (at) => !plan.steps.test(nameOf(at)), () => false))
+  const stepsOf = (id: number): RegExp => (id === NEXT.writer ? plan.nextWritersSteps : undefined) ?? plan.steps
+  const threads = [OLD.owner, OLD.writer, NEXT.owner, NEXT.writer, PEER].map((id) => new Thread(id, GEOMETRY, (at) => !stepsOf(id).test(nameOf(at)), () => false))
   const next = writing(threads[NEXT.writer]!, NEXT, plan, plants)
   return {
     threads,

@@ -153,7 +153,7 @@ export class Thread {
     this.#next = null
     try {
       body(this)
-      memory.drain(this.id)
+      if (this.#next === null) memory.drain(this.id)
     } catch (error) {
       if (error !== suspended) throw error
     }
@@ -218,9 +218,15 @@ export class Thread {
     if (this.#isNew) this.#sink.text += this.#gathers.get(ring)!.toString('latin1', from - gatherStart, to - gatherStart)
   }
 
-  get #isNew (): boolean { return this.#at >= this.#known }
+  get #isNew (): boolean { return this.#next === null && this.#at >= this.#known }
+
+  /** The code may catch `suspended`, as it does what is thrown by a start that fails: what it does after that never was. */
+  #beSuspended (): void {
+    if (this.#next !== null) throw suspended
+  }
 
   #step (access: Access): Result {
+    this.#beSuspended()
     if (this.#at === this.#results.length) {
       this.#next = access
       throw suspended
@@ -242,6 +248,7 @@ export class Thread {
   }
 
   #immediate (action: (memory: Memory) => number): number {
+    this.#beSuspended()
     if (this.#at < this.#results.length) return this.#results[this.#at++] as number
     const value = action(this.#memory)
     this.#results.push(value)
