@@ -1,31 +1,7 @@
 import { rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { makeFifo } from '../faults/support'
-import { runScript, temporaryDirectory } from '../support/process'
-
-const MISSING = JSON.stringify(join(temporaryDirectory(), 'missing', 'app.log'))
-const PINO_PINNED = JSON.stringify(require.resolve('../../dist/index.js'))
-const REGISTER = ['--require', require.resolve('../../dist/register.js')]
-
-/** How a program comes to a stream, and with which flags. */
-const WAYS: ReadonlyArray<[way: string, stream: string, execArgv: string[]]> = [
-  ['transport()', `require('pino-pinned').transport({ destination: ${MISSING} })`, []],
-  ['transport() that shares its writer', `require('pino-pinned').transport({ destination: ${MISSING}, share: true })`, []],
-  ['register, for pino/file', `require('pino').transport({ target: 'pino/file', options: { destination: ${MISSING} } })`, REGISTER],
-  ['register, for a config that names us', `require('pino').transport({ target: ${PINO_PINNED}, options: { destination: ${MISSING} } })`, REGISTER]
-]
-
-test.each(WAYS)('a line written when the sink has failed, but before that is told, is not told of before: %s', async (_, make, execArgv) => {
-  const { code, stdout, stderr } = await runScript(`
-    const stream = ${make}
-    for (const event of ['error', 'close']) stream.on(event, (error) => console.log(event, error?.code))
-    // Behind the events of other threads that have arrived, and before the next ones.
-    require('node:fs').stat('.', () => {
-      while (stream.stats().writerState !== 'failed');
-      for (let line = 0; line < 10; line++) stream.write('a line\\n')
-    })`, { execArgv })
-  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'error ENOENT\nclose undefined\n', stderr: '' })
-})
+import { runScript } from '../support/process'
 
 test.each(['attach(handle)', 'transport(options)'])("a line written in another thread is told of after the owner's sink failed, though the owner's thread stands still: %s", async (way) => {
   const fifo = makeFifo()
