@@ -27,12 +27,16 @@ const { outputFiles } = buildSync({
 rmSync(dist, { recursive: true, force: true })
 for (const { path, text } of outputFiles) {
   mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, withOwnExports(text, path))
+  writeFileSync(path, withPlainExports(text, path))
 }
 
-/** What an application has put on `Object.prototype` is no export of ours. */
-function withOwnExports (text, path) {
+/**
+ * What an application has put on `Object.prototype` is no export of ours; and exports are properties like any other, which its
+ * tests may replace.
+ */
+function withPlainExports (text, path) {
   const own = text.replace('for (var name in all)', 'for (var name of Object.keys(all))')
   if (own === text && text.includes('__export(')) throw new Error(`${path} lists its exports in a way that is not known here`)
-  return own
+  const hasExports = text.includes('// Annotate the CommonJS export names')
+  return hasExports ? `${own}module.exports = Object.defineProperty({ ...module.exports }, '__esModule', { value: true });\n` : own
 }

@@ -18,7 +18,7 @@ export class OsThreads {
   static startedBy<T> (start: () => T): { started: T, threads: OsThreads } {
     const before = new Set(list())
     const started = start()
-    return { started, threads: new OsThreads(before.size === 0 ? [] : list().filter((id) => !before.has(id))) }
+    return { started, threads: new this(before.size === 0 ? [] : list().filter((id) => !before.has(id))) }
   }
 
   /** How much longer they may take to do something, being seen to run: on a busy machine even a start can take seconds. */
