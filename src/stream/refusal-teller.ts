@@ -5,21 +5,22 @@ import { hasExited } from './writer-errors'
 
 /** Tells of writes that nobody will take, as under thread-stream, but once a turn of the event loop at most. */
 export class RefusalTeller {
-  readonly #tell: () => boolean
+  readonly #tell: (isExplained: boolean) => boolean
   /** One is to be told, or was and is enough. While it is told too: a listener that logs what it hears must not hear of that. */
   #isTold = false
   #lives = 0
 
   /** @param tell returns whether that is all that is to be told, until lines are taken again */
-  constructor (tell: () => boolean) { this.#tell = tell }
+  constructor (tell: (isExplained: boolean) => boolean) { this.#tell = tell }
 
-  refused (): void {
+  /** @param isExplained whether the application has heard why */
+  refused (isExplained: boolean): void {
     if (this.#isTold) return
     this.#isTold = true
     const life = this.#lives
     setImmediate(() => {
       let isEnough = false
-      try { isEnough = this.#tell() } finally { if (life === this.#lives) this.#isTold = isEnough }
+      try { isEnough = this.#tell(isExplained) } finally { if (life === this.#lives) this.#isTold = isEnough }
     })
   }
 
@@ -36,9 +37,9 @@ export class RefusalTeller {
  *
  * @returns whether that is all that is to be told: of another's end once is enough
  */
-export function tellRefusal (stream: RingStream, writer: WriterAccess, tell: (error: Error) => boolean): boolean {
+export function tellRefusal (stream: RingStream, writer: WriterAccess, isExplained: boolean, tell: (error: Error) => boolean): boolean {
   const isOwner = writer.worker !== undefined
-  if (stream.closed || (!isOwner && writer.failure === undefined)) return tell(hasExited()) && !isOwner
+  if (isExplained || stream.closed || (!isOwner && writer.failure === undefined)) return tell(hasExited()) && !isOwner
   if (!isOwner) stream.onWriterState()
   return false
 }

@@ -69,7 +69,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   readonly #ticker = new Ticker(() => this.#tick())
   #isEndOrdered = false
   readonly #drops: DropTeller
-  readonly #refusals = new RefusalTeller(() => tellRefusal(this, this.#writer, (error) => this.onRefused(error)))
+  readonly #refusals = new RefusalTeller((isExplained) => tellRefusal(this, this.#writer, isExplained, (error) => this.onRefused(error)))
 
   /**
    * @param options what `new ThreadStream` takes and the options of the ring: then the stream holds the process until
@@ -129,7 +129,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     const isMuch = this.#producer.used + recordBytes(text.length * 3) > this.#port.ring.capacity / 2
     const isAccepted = this.#port.writeCarefully(text, this.lastLevel)
     const isOver = this.#writer.isOver
-    if (!isAccepted && !this.#isEnding && isOver && !this.#port.isLeaving) this.#refusals.refused()
+    if (!isAccepted && !this.#isEnding && isOver && !this.#port.isLeaving) this.#refusals.refused(this.#isClosed)
     this.#wantMetadata(this.#port.asksForLevels && !this.#producer.isCalm)
     const hasRoom = isAccepted && this.#producer.used <= this.#drainAt
     // Once somebody was told to wait 'drain' is owed to him, whatever a later line finds; not where none will be taken.
