@@ -16,13 +16,12 @@
 #include <vector>
 
 #include "arguments.h"
+#include "executor.h"
 
 namespace pino_pinned {
 
 namespace {
 
-// A record is a 32-bit length, another 32 bits, and a payload padded to this.
-constexpr uint64_t kHeaderBytes = 8;
 constexpr uint64_t kPadding = 8;
 // Nobody may ever ask for them. An estate that comes on top of so much is given up.
 constexpr size_t kMostEstates = 1024;
@@ -35,18 +34,12 @@ struct Keeper {
 };
 
 struct Ring {
+  // Empty if what is left is for no other writer.
   std::string key;
   int32_t* words;
   size_t bytes;
-  // Where things stand: bytes, and indexes of words.
-  uint32_t capacity;
-  size_t data_start;
-  size_t published;
-  size_t released;
-  size_t adopted;
-  size_t tallied;
-  size_t closed;
-  int32_t given_back;
+  EstateLayout layout;
+  FileSink sink;
   std::list<Keeper> keepers;
 
   std::atomic<int32_t>& word(size_t index) const { return reinterpret_cast<std::atomic<int32_t>*>(words)[index]; }
@@ -56,6 +49,8 @@ struct Estate {
   std::string key;
   // What stands before the ring's data, and its records from the released position on.
   std::vector<char> bytes;
+  EstateLayout layout;
+  FileSink sink;
   // Who makes a ring of it just now; null if nobody does.
   napi_env heir;
 };
@@ -79,36 +74,38 @@ Estates& TheEstates() {
 // checked.
 std::vector<char> ContentsOf(const Ring& ring) {
   const char* first = reinterpret_cast<const char*>(ring.words);
-  const char* data = first + ring.data_start;
-  const uint64_t room = ring.bytes - ring.data_start;
-  const uint32_t released = static_cast<uint32_t>(ring.word(ring.released).load());
-  const uint32_t used = std::min(static_cast<uint32_t>(ring.word(ring.published).load()) - released, ring.capacity);
+  const EstateLayout& layout = ring.layout;
+  const char* data = first + layout.data_start;
+  const uint64_t room = ring.bytes - layout.data_start;
+  const uint32_t released = static_cast<uint32_t>(ring.word(layout.released).load());
+  const uint32_t used = std::min(static_cast<uint32_t>(ring.word(layout.published).load()) - released, layout.capacity);
   std::vector<char> contents(first, data);
   uint64_t done = 0;
   while (done < used) {
-    const uint64_t place = (released + static_cast<uint32_t>(done)) & (ring.capacity - 1);
-    if (place % kPadding != 0 || place + kHeaderBytes > room) break;
+    const uint64_t place = (released + static_cast<uint32_t>(done)) & (layout.capacity - 1);
+    if (place % kPadding != 0 || place + kRecordHeaderBytes > room) break;
     uint32_t payload;
     std::memcpy(&payload, data + place, sizeof payload);
-    const uint64_t size = kHeaderBytes + (uint64_t{payload} + kPadding - 1) / kPadding * kPadding;
+    const uint64_t size = RecordBytes(payload);
     if (size > used - done || size > room - place) break;
     contents.insert(contents.end(), data + place, data + place + size);
     done += size;
   }
   const uint32_t end = released + static_cast<uint32_t>(done);
-  std::memcpy(contents.data() + ring.published * sizeof(int32_t), &end, sizeof end);
+  std::memcpy(contents.data() + layout.published * sizeof(int32_t), &end, sizeof end);
   return contents;
 }
 
 // The last keeper of a ring is gone. Called with the mutex held.
 void Leave(Estates& estates, const Ring& ring) {
-  if (ring.word(ring.closed).load() != 0) return;
-  if (ring.word(ring.adopted).load() == ring.given_back) return;
+  const EstateLayout& layout = ring.layout;
+  if (ring.word(layout.closed).load() != 0) return;
+  if (ring.word(layout.adopted).load() == layout.given_back) return;
   // Whoever comes upon the ring later, in a message that nobody had read, finds that it is nobody's any more.
-  ring.word(ring.tallied).store(1);
-  ring.word(ring.adopted).store(ring.given_back);
+  ring.word(layout.tallied).store(1);
+  ring.word(layout.adopted).store(layout.given_back);
   if (estates.left.size() >= kMostEstates || estates.bytes_left >= kMostBytes) return;
-  estates.left.push_back({ring.key, ContentsOf(ring), nullptr});
+  estates.left.push_back({ring.key, ContentsOf(ring), layout, ring.sink, nullptr});
   estates.bytes_left += estates.left.back().bytes.size();
 }
 
@@ -124,15 +121,73 @@ void LetGo(Estates& estates, napi_env env, std::map<const void*, Ring>::iterator
   }
 }
 
+// What nobody is there to inherit: it is to go to no other writer, or no thread has a ring of that key. Called with the mutex held.
+std::list<Estate> TakeOrphaned(Estates& estates) {
+  std::list<Estate> orphaned;
+  for (auto next = estates.left.begin(); next != estates.left.end();) {
+    const auto estate = next++;
+    const auto is_of_key = [&](const auto& ring) { return !estate->key.empty() && ring.second.key == estate->key; };
+    if ((!estate->key.empty() && !estate->sink.is_known()) || estate->heir != nullptr || std::any_of(estates.rings.begin(), estates.rings.end(), is_of_key)) continue;
+    estates.bytes_left -= estate->bytes.size();
+    orphaned.splice(orphaned.end(), estates.left, estate);
+  }
+  return orphaned;
+}
+
+// Writes the first of them and all others of its key to their file, and returns whether it could; if not, it leaves them.
+bool WriteOut(const std::list<Estate>& orphaned) {
+  const Estate& first = orphaned.front();
+  std::string begun, rest;
+  for (const Estate& estate : orphaned) {
+    if (&estate != &first && (estate.key != first.key || first.key.empty())) continue;
+    std::string text;
+    size_t taken;
+    if (!TextOf(estate.bytes, estate.layout, &text, &taken)) return false;
+    // What the sink has a part of comes before anything else.
+    std::string& to = taken > 0 ? begun : rest;
+    to.append(text, taken, std::string::npos);
+    if (!to.empty() && to.back() != '\n') to.push_back('\n');
+  }
+  return AppendTo(first.sink, begun + rest);
+}
+
+// Nobody but the calling thread, which is ending, has them: the mutex is not held while it writes.
+void WriteOrphaned(Estates& estates, std::list<Estate> orphaned) {
+  while (!orphaned.empty()) {
+    const std::string key = orphaned.front().key;
+    const bool is_written = WriteOut(orphaned);
+    if (key.empty()) {
+      orphaned.pop_front();
+      continue;
+    }
+    const std::lock_guard<std::mutex> lock(estates.mutex);
+    for (auto next = orphaned.begin(); next != orphaned.end();) {
+      const auto estate = next++;
+      if (estate->key != key) continue;
+      if (is_written) {
+        orphaned.erase(estate);
+      } else {
+        estates.bytes_left += estate->bytes.size();
+        estates.left.splice(estates.left.end(), orphaned, estate);
+      }
+    }
+  }
+}
+
 // Runs when an environment is torn down, after its last JavaScript and after its workers are gone.
 void EnvironmentEnds(napi_env env) {
   Estates& estates = TheEstates();
-  const std::lock_guard<std::mutex> lock(estates.mutex);
-  for (auto next = estates.rings.begin(); next != estates.rings.end();) LetGo(estates, env, next++);
-  for (Estate& estate : estates.left) {
-    if (estate.heir == env) estate.heir = nullptr;
+  std::list<Estate> orphaned;
+  {
+    const std::lock_guard<std::mutex> lock(estates.mutex);
+    for (auto next = estates.rings.begin(); next != estates.rings.end();) LetGo(estates, env, next++);
+    for (Estate& estate : estates.left) {
+      if (estate.heir == env) estate.heir = nullptr;
+    }
+    estates.envs.erase(env);
+    orphaned = TakeOrphaned(estates);
   }
-  estates.envs.erase(env);
+  WriteOrphaned(estates, std::move(orphaned));
 }
 
 // Returns false if the thread is ending.
@@ -175,32 +230,61 @@ bool ReadLayout(Napi::Value layout, size_t words, Ring* ring) {
     return ReadInteger({env, value}, std::string("layout.") + name, lowest, highest, result);
   };
   const double bytes = static_cast<double>(words) * sizeof(int32_t);
-  double capacity, data_start, published, released, adopted, tallied, closed, given_back;
+  double data_start, capacity, given_back, whole_line, time, totals_stride;
   if (!read("dataStart", kPadding, bytes, &data_start)) return false;
-  // What is left of the ring is what stands before its data, and that.
-  const double last_word = data_start / sizeof(int32_t) - 1;
   if (!read("capacity", kPadding, std::max<double>(bytes - data_start, kPadding), &capacity) ||
-      !read("published", 0, last_word, &published) ||
-      !read("released", 0, last_word, &released) ||
-      !read("adopted", 0, last_word, &adopted) ||
-      !read("tallied", 0, last_word, &tallied) ||
-      !read("closed", 0, last_word, &closed) ||
-      !read("givenBack", INT32_MIN, INT32_MAX, &given_back)) {
+      !read("givenBack", INT32_MIN, INT32_MAX, &given_back) ||
+      !read("wholeLine", 0, INT32_MAX, &whole_line) ||
+      !read("time", 0, UINT8_MAX, &time) ||
+      // What is left of the ring is what stands before its data, and that.
+      !read("totalsStride", 0, data_start / sizeof(double) - 1, &totals_stride)) {
     return false;
   }
-  ring->capacity = static_cast<uint32_t>(std::min<double>(capacity, UINT32_MAX));
-  ring->data_start = static_cast<size_t>(data_start);
-  if ((ring->capacity & (ring->capacity - 1)) != 0 || ring->data_start % kPadding != 0) {
+  EstateLayout& to = ring->layout;
+  const struct { const char* name; size_t* index; double last; } places[] = {
+    {"published", &to.published, data_start / sizeof(int32_t) - 1},
+    {"released", &to.released, data_start / sizeof(int32_t) - 1},
+    {"adopted", &to.adopted, data_start / sizeof(int32_t) - 1},
+    {"tallied", &to.tallied, data_start / sizeof(int32_t) - 1},
+    {"closed", &to.closed, data_start / sizeof(int32_t) - 1},
+    {"totalsSlot", &to.totals_slot, data_start / sizeof(int32_t) - 1},
+    {"batchBase", &to.batch_base, data_start / sizeof(int32_t) - 1},
+    {"batchTaken", &to.batch_taken, data_start / sizeof(int32_t) - 1},
+    {"position", &to.position, data_start / sizeof(double) - 1 - totals_stride},
+    {"outputEnds", &to.output_ends, data_start / sizeof(double) - 1 - totals_stride},
+  };
+  for (const auto& place : places) {
+    double index;
+    if (!read(place.name, 0, place.last, &index)) return false;
+    *place.index = static_cast<size_t>(index);
+  }
+  to.capacity = static_cast<uint32_t>(std::min<double>(capacity, UINT32_MAX));
+  to.data_start = static_cast<size_t>(data_start);
+  if ((to.capacity & (to.capacity - 1)) != 0 || to.data_start % kPadding != 0) {
     ThrowRange(env, "layout: capacity must be a power of two, dataStart a multiple of 8");
     return false;
   }
+  to.totals_stride = static_cast<size_t>(totals_stride);
+  to.given_back = static_cast<int32_t>(given_back);
+  to.whole_line = static_cast<uint32_t>(whole_line);
+  to.time = static_cast<uint32_t>(time);
   ring->bytes = static_cast<size_t>(bytes);
-  ring->published = static_cast<size_t>(published);
-  ring->released = static_cast<size_t>(released);
-  ring->adopted = static_cast<size_t>(adopted);
-  ring->tallied = static_cast<size_t>(tallied);
-  ring->closed = static_cast<size_t>(closed);
-  ring->given_back = static_cast<int32_t>(given_back);
+  return true;
+}
+
+// A path or a descriptor, and the mode of a file that is made; undefined if there is none that lines can simply be added to.
+bool ReadSink(Napi::Value destination, Napi::Value mode, FileSink* sink) {
+  if (destination.IsUndefined()) return true;
+  double number;
+  if (destination.IsString()) {
+    sink->path = destination.As<Napi::String>();
+  } else {
+    if (!ReadInteger(destination, "destination", 0, INT32_MAX, &number)) return false;
+    sink->fd = static_cast<int>(number);
+  }
+  if (mode.IsUndefined()) return true;
+  if (!ReadInteger(mode, "mode", 0, 07777, &number)) return false;
+  sink->mode = static_cast<int>(number);
   return true;
 }
 
@@ -210,7 +294,7 @@ void KeepRing(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Ring ring;
   size_t length;
-  if (!ReadSharedWords(info[0], &ring.words, &length) || !ReadKey(info[1], &ring.key) || !ReadLayout(info[2], length, &ring)) return;
+  if (!ReadSharedWords(info[0], &ring.words, &length) || !ReadKey(info[1], &ring.key) || !ReadLayout(info[2], length, &ring) || !ReadSink(info[3], info[4], &ring.sink)) return;
   Estates& estates = TheEstates();
   const std::lock_guard<std::mutex> lock(estates.mutex);
   const void* memory = ring.words;
@@ -246,7 +330,10 @@ void LetRingGo(const Napi::CallbackInfo& info) {
   Estates& estates = TheEstates();
   const std::lock_guard<std::mutex> lock(estates.mutex);
   const auto found = estates.rings.find(words);
-  if (found != estates.rings.end()) LetGo(estates, info.Env(), found);
+  if (found == estates.rings.end()) return;
+  // What is for no other writer is told of, by who lets it go.
+  if (found->second.key.empty()) estates.rings.erase(found);
+  else LetGo(estates, info.Env(), found);
 }
 
 Napi::Value Inherit(const Napi::CallbackInfo& info) {

@@ -76,11 +76,15 @@ export interface Addon {
    * The calling thread has this ring, and what is in it is to go to the next writer of `key` when no thread has it any more:
    * when its last keeper has let it go, or has been torn down in whatever way. Unless the ring is given back or closed by
    * then, it is marked as given back, and copied for {@link Addon.inherit}. (At most 1024 rings, and not on top of 64 MiB.)
+   * When a thread's end leaves nobody with a ring of that key, all that was left is added to the file, if it is one and there is
+   * nothing but lines in it. With an empty key nobody inherits, and that is all that becomes of it.
    *
    * @param words an Int32Array over the whole of the ring's SharedArrayBuffer
    * @param layout says where things stand in it
+   * @param destination the file: a path, or a descriptor
+   * @param mode what the file is made with; 0o666 if not given
    */
-  keepRing (words: Int32Array, key: string, layout: object): void
+  keepRing (words: Int32Array, key: string, layout: object, destination?: string | number, mode?: number): void
 
   /** The calling thread has this ring too, if it is one that others keep. */
   keepRingToo (words: Int32Array): void

@@ -1,4 +1,4 @@
-import { createRing, DATA_START, GIVEN_BACK, LEAST_CAPACITY_BYTES, recordBytes, RingWord, type Ring } from './layout'
+import { createRing, DATA_START, Flag, GIVEN_BACK, Kind, LEAST_CAPACITY_BYTES, recordBytes, RingCount, RingWord, type Ring, TOTALS_WORDS } from './layout'
 
 /** Where the addon finds what it needs of a ring that it keeps. */
 export interface KeptLayout {
@@ -10,6 +10,16 @@ export interface KeptLayout {
   tallied: number
   closed: number
   givenBack: number
+  totalsSlot: number
+  batchBase: number
+  batchTaken: number
+  /** Of the first totals: where their position and how the output ends stand, in f64 words, and how far the second are from them. */
+  position: number
+  outputEnds: number
+  totalsStride: number
+  /** What stands behind a record's length, its level slot not counted: of a line that is one record; of a time. */
+  wholeLine: number
+  time: number
 }
 
 export function keptLayoutOf ({ capacity }: Ring): KeptLayout {
@@ -21,7 +31,15 @@ export function keptLayoutOf ({ capacity }: Ring): KeptLayout {
     adopted: RingWord.Adopted,
     tallied: RingWord.Tallied,
     closed: RingWord.Closed,
-    givenBack: GIVEN_BACK
+    givenBack: GIVEN_BACK,
+    totalsSlot: RingWord.TotalsSlot,
+    batchBase: RingWord.BatchBase,
+    batchTaken: RingWord.BatchTaken,
+    position: RingCount.Totals,
+    outputEnds: RingCount.Totals + 4,
+    totalsStride: TOTALS_WORDS,
+    wholeLine: Kind.Line | (Flag.First | Flag.Last) << 16,
+    time: Kind.Time
   }
 }
 

@@ -53,7 +53,7 @@ export class Homing implements Leaver, SignalLeaver {
     this.#settings = settings
     this.#stream = new WeakRef(stream)
     const ring = createRing(Math.max(settings.capacity, LEAST_CAPACITY_BYTES))
-    keepRing(ring, key)
+    keepRing(ring, key, settings.sink)
     this.#writer = new Homeless(ring, () => this.#look())
     this.#port = new Port(ring, this.#writer.block, this.#writer, { ...settings, patienceMs: stream.patienceMs(settings) })
     const found = inheritedHandle(key)

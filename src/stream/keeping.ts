@@ -1,12 +1,20 @@
 import { threadId } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
+import { appendedFile } from '../appended-file'
+import type { Settings } from '../options'
 import { keptLayoutOf } from '../ring/estate'
 import { RingWord, type Ring } from '../ring/layout'
 
-/** What is in this ring of the calling thread when no thread has it any more is for the next writer of the key. */
-export function keepRing (ring: Ring, key: string): void {
+/** The key of a ring that no other writer goes on with. */
+export const NOBODY = ''
+
+/**
+ * What is in this ring of the calling thread when no thread has it any more is for the next writer of the key; or goes to the
+ * sink, if that is a file to add to and no thread is left that could have such a writer.
+ */
+export function keepRing (ring: Ring, key: string, sink: Settings['sink']): void {
   ring.words[RingWord.ThreadId] = threadId
-  addon?.keepRing(ring.words, key, keptLayoutOf(ring))
+  addon?.keepRing(ring.words, key, keptLayoutOf(ring), ...appendedFile(sink))
 }
 
 /** This thread has the ring no more; others may. */

@@ -4,7 +4,7 @@ import { createRing, createWriterBlock, LEAST_CAPACITY_BYTES, RingWord } from '.
 import { resolveCores, sayOnceThatAddonIsMissing } from './cores'
 import { Departure } from './departure'
 import type { Handle, Sharing } from './handle'
-import { keepRing } from './keeping'
+import { keepRing, letRingGo, NOBODY } from './keeping'
 import { Port, progressWatch } from './port'
 import { addLeaver, removeLeaver } from './process-exit'
 import type { Connection } from './connection'
@@ -36,14 +36,16 @@ export function startWriter (stream: RingStream, settings: Settings, shared?: { 
   sayOnceThatAddonIsMissing()
   const ring = kept?.ring ?? createRing(Math.max(settings.capacity, LEAST_CAPACITY_BYTES))
   ring.words[RingWord.Id] = ring.words[RingWord.MovesOn] = 0
-  if (shared !== undefined) keepRing(ring, shared.key)
+  if (shared !== undefined) keepRing(ring, shared.key, settings.sink)
+  // The main thread's own end waits for the writer; a worker can be ended with its writer, without a word to either.
+  else if (!isMainThread) keepRing(ring, NOBODY, settings.sink)
   // What the main thread ends, it ends for all: there is no other that outlives it. Unless they do not know of each other.
   const isPassedOn = shared !== undefined && (!isMainThread || settings.share === 'unasked')
   const sharing: Sharing = { key: shared?.key ?? null, isHeir: shared?.isHeir ?? false, isPassedOn }
   const supervisor = new Supervisor(createWriterBlock(), ring, settings, cores, stream, sharing)
   const port = kept ?? new Port(ring, supervisor.block, supervisor, { ...settings, patienceMs: stream.patienceMs(settings) })
   if (kept !== undefined) port.moveTo(supervisor, supervisor.block)
-  followProcess(port, supervisor, settings)
+  followProcess(port, supervisor, settings, shared !== undefined)
   forgotten.register(stream, { port, supervisor, exitTimeout: settings.exitTimeout })
   if (settings.sink.kind === 'target') {
     stream.on('message', (message: unknown, transferList?: readonly Transferable[]) => supervisor.post(message, transferList))
@@ -61,12 +63,13 @@ export function startWriter (stream: RingStream, settings: Settings, shared?: { 
 }
 
 /** Apart from the stream: what is made here lives as long as the writer, and must not hold the stream. */
-function followProcess (port: Port, supervisor: Supervisor, { exitTimeout, flushOnSignal, reopenOnSignal, worker }: Settings): void {
+function followProcess (port: Port, supervisor: Supervisor, { exitTimeout, flushOnSignal, reopenOnSignal, worker }: Settings, isShared: boolean): void {
   const departure = new Departure(port, supervisor, exitTimeout, worker.autoEnd !== false)
   addLeaver(departure)
   const forgetReopen = onSignals(reopenOnSignal, 'reopenOnSignal', () => supervisor.reopen())
   const forgetFlush = leaveOnSignals(flushOnSignal, departure)
   supervisor.onClosed = () => {
+    if (!isShared) letRingGo(port.ring)
     removeLeaver(departure)
     forgetReopen()
     forgetFlush()

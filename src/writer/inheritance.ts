@@ -1,7 +1,8 @@
 import { addon } from '../affinity/addon'
+import { appendedFile } from '../appended-file'
 import { keptLayoutOf, restoreRing } from '../ring/estate'
 import { createThreadBlock, RingWord, ThreadWord, WriterWord } from '../ring/layout'
-import type { Announcement } from '../writer-data'
+import type { Announcement, WriterData } from '../writer-data'
 
 /** How often a writer looks whether a thread has left something. A look costs less than a microsecond. */
 const LOOK_EVERY_MS = 10
@@ -13,11 +14,13 @@ const LOOK_EVERY_MS = 10
 export class Inheritance {
   readonly #key: string
   readonly #block: Int32Array
+  readonly #sink: WriterData['sink']
   #lookAt = 0
 
-  constructor (key: string, block: Int32Array) {
+  constructor (key: string, block: Int32Array, sink: WriterData['sink']) {
     this.#key = key
     this.#block = block
+    this.#sink = sink
   }
 
   /** @param now without waiting for the time to come */
@@ -29,7 +32,7 @@ export class Inheritance {
     for (let estate = addon.inherit(this.#key); estate !== undefined; estate = addon.inherit(this.#key)) {
       const ring = restoreRing(estate, Atomics.add(this.#block, WriterWord.RingsMade, 1) + 1)
       // From here on the ring is what is left: if this thread is terminated, the next writer gets it from that again.
-      addon.keepRing(ring.words, this.#key, keptLayoutOf(ring))
+      addon.keepRing(ring.words, this.#key, keptLayoutOf(ring), ...appendedFile(this.#sink))
       const thread = createThreadBlock()
       new Int32Array(thread)[ThreadWord.Gone] = 1
       const threadId = ring.words[RingWord.ThreadId]!

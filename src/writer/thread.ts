@@ -40,7 +40,7 @@ export class WriterThread {
     this.#intake = new Intake(this.block, this.data.channel, this.data.generation)
     const { shared } = this.data
     this.#answerer = shared === undefined ? null : new Answerer(shared)
-    this.#inheritance = shared === undefined ? null : new Inheritance(shared.key, this.block)
+    this.#inheritance = shared === undefined ? null : new Inheritance(shared.key, this.block, this.data.sink)
     this.#adopt(this.data.attached.splice(0)) // what stays in the list is held for the thread's life
     this.#takeAnnounced()
     this.waiter = new Waiter(this.data.block, this.data.wait, this.outlets[0]!.consumer.ring.capacity)

@@ -15,7 +15,7 @@ function listCalls (words) {
   const sink = fs.openSync('/dev/null', 'w')
   const line = Buffer.from('line\n')
   const layout = { capacity: 8192, dataStart: 512, headerBytes: 8, mostPayload: 1024, published: 1, quickEnd: 2, linesAccepted: 4, meta: 7 }
-  const kept = { capacity: 8192, dataStart: 512, published: 1, released: 2, adopted: 3, tallied: 4, closed: 5, givenBack: -1 }
+  const kept = { capacity: 8192, dataStart: 512, published: 1, released: 2, adopted: 3, tallied: 4, closed: 5, givenBack: -1, totalsSlot: 6, batchBase: 7, batchTaken: 8, position: 5, outputEnds: 6, totalsStride: 2, wholeLine: 3, time: 4 }
   const second = (get) => Object.defineProperty([0, 0], 1, { get })
   const throwing = () => { throw 5 } // eslint-disable-line no-throw-literal
   const slow = () => { for (let n = 0; n < 50_000; n++); return 0 }
@@ -36,7 +36,7 @@ function listCalls (words) {
     release: [[], ['a', false], ['c', true]],
     measureLine: [[], ['line'], ['x'.repeat(5000)]],
     createPublisher: [[], [words, 5], [words, {}], [words, { ...layout, get meta () { return slow() } }], [words, { ...layout, get meta () { return throwing() } }], [words, layout]],
-    keepRing: [[], [words, 'a', {}], [words, 'a', { ...kept, get closed () { return slow() } }], [words, 'a', kept]],
+    keepRing: [[], [words, 'a', {}], [words, 'a', { ...kept, get closed () { return slow() } }], [words, 'a', kept, {}], [words, 'a', kept, '/dev/null', -1], [words, 'a', kept, '/dev/null', 0o644]],
     keepRingToo: [[], [words]],
     letRingGo: [[], [words]],
     inherit: [[], ['a']],

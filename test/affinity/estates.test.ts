@@ -1,8 +1,12 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Consumer } from '../../src/ring/consumer'
 import { keptLayoutOf, restoreRing } from '../../src/ring/estate'
 import { createRing, Flag, GIVEN_BACK, LEAST_CAPACITY_BYTES, openRing, RingCount, RingWord, type Ring } from '../../src/ring/layout'
 import { Producer } from '../../src/ring/producer'
 import { contents, drain, takeBatch, takeBytes } from '../ring/support'
+import { temporaryDirectory } from '../support/process'
 import { once, startWorker, theAddon } from './support'
 
 const addon = theAddon()
@@ -159,5 +163,82 @@ describe('a ring made of what was left', () => {
     addon.keepRing(ring.words, 'half', keptLayoutOf(ring))
     addon.letRingGo(ring.words)
     expect(inherited('half')).toBe('one\nhalf\n')
+  })
+})
+
+const onPosix = process.platform === 'win32' ? describe.skip : describe
+
+onPosix('what nobody is left to inherit, as the last thread that had a ring of its key ends', () => {
+  const path = (): string => join(temporaryDirectory(), 'app.log')
+
+  /** Rings that a thread keeps until it ends, for a file. */
+  async function leave (key: string, rings: readonly Ring[], destination: string | number | undefined, mode?: number): Promise<void> {
+    const keeper = await startKeeper()
+    for (const ring of rings) await keeper.tell('keepRing', ring.words, key, keptLayoutOf(ring), destination, mode)
+    await keeper.terminate()
+  }
+
+  test('is added to the file, which is made if need be', async () => {
+    const file = path()
+    await leave('made', [ringWith(['one\n', 'two\n'])], file, 0o600)
+    expect([readFileSync(file, 'utf8'), statSync(file).mode & 0o777]).toEqual(['one\ntwo\n', 0o600])
+    await leave('made', [ringWith(['three\n']), ringWith(['four\n'])], file)
+    expect(readFileSync(file, 'utf8')).toBe('one\ntwo\nthree\nfour\n')
+    expect(inherited('made')).toBeUndefined()
+  })
+
+  test('is nobody\'s, and written or gone, where the key says that no writer is to have it', async () => {
+    const file = path()
+    const held = ringWith(['held\n'])
+    addon.keepRing(held.words, '', keptLayoutOf(held), file)
+    await leave('', [ringWith(['one\n']), ringWith(['two\n'])], file)
+    expect(readFileSync(file, 'utf8')).toBe('one\ntwo\n')
+    await leave('', [ringWith(['three\n'])], temporaryDirectory())
+    addon.letRingGo(held.words)
+    expect([inherited(''), readFileSync(file, 'utf8')]).toEqual([undefined, 'one\ntwo\n'])
+  })
+
+  test('goes to a descriptor too, if that is a file\'s', async () => {
+    const file = path()
+    await leave('descriptor', [ringWith(['one\n'])], openSync(file, 'a'))
+    expect(readFileSync(file, 'utf8')).toBe('one\n')
+  })
+
+  test('waits while another thread has a ring of that key, and then goes with it', async () => {
+    const file = path()
+    const other = await startKeeper()
+    const ring = ringWith(['two\n'])
+    await other.tell('keepRing', ring.words, 'other', keptLayoutOf(ring), file)
+    await leave('other', [ringWith(['one\n'])], file)
+    expect(existsSync(file)).toBe(false)
+    await other.terminate()
+    expect(readFileSync(file, 'utf8')).toBe('one\ntwo\n')
+  })
+
+  test('begins behind what the file has of a batch that was under way, whichever ring comes first', async () => {
+    const file = path()
+    const ring = ringWith(['first\n', 'second\n', 'third\n'])
+    const consumer = new Consumer(ring, () => null)
+    consumer.gather(1)
+    takeBatch(consumer)
+    consumer.gather()
+    takeBytes(consumer, 3)
+    writeFileSync(file, 'first\nsec')
+    await leave('under way', [ringWith(['other\n']), ring], file)
+    expect(readFileSync(file, 'utf8')).toBe('first\nsecond\nthird\nother\n')
+  })
+
+  test('is there for a next writer still if it is more than lines, or the file is none or not to be had', async () => {
+    const fifo = path()
+    execFileSync('mkfifo', [fifo])
+    const half = ringWith(['one\n'])
+    new Producer(half).tryPublishPart('half', Flag.First)
+    for (const [at, destination] of [fifo, join(temporaryDirectory(), 'no', 'such', 'directory'), 987_654, undefined].entries()) {
+      await leave(`left ${at}`, [ringWith(['one\n'])], destination)
+      expect(inherited(`left ${at}`)).toBe('one\n')
+    }
+    const file = path()
+    await leave('half', [half], file)
+    expect([inherited('half'), existsSync(file)]).toEqual(['one\nhalf\n', false])
   })
 })

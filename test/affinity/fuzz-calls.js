@@ -129,7 +129,15 @@ const RIGHT = {
       adopted: fc.nat(7),
       tallied: fc.nat(7),
       closed: fc.nat(7),
-      givenBack: fc.integer()
+      givenBack: fc.integer(),
+      totalsSlot: fc.nat(7),
+      batchBase: fc.nat(7),
+      batchTaken: fc.nat(7),
+      position: fc.nat(1),
+      outputEnds: fc.nat(1),
+      totalsStride: fc.nat(2),
+      wholeLine: fc.nat(),
+      time: fc.nat(255)
     }),
     fc.integer({ min: -100, max: 20 })
   ).map(([key, layout, more]) => [new Made(() => words(Math.max(2, (layout.dataStart + layout.capacity) / 4 + more))), key, layout]),
@@ -142,9 +150,10 @@ const RIGHT = {
 }
 
 /** The same layout with one thing in it that is not right. */
-const wrongLayout = (name) => fc.tuple(RIGHT[name], fc.nat(7), anything).map(([right, at, wrong]) => {
+const wrongLayout = (name) => fc.tuple(RIGHT[name], fc.nat(15), anything).map(([right, at, wrong]) => {
   const layout = right.at(-1)
-  return { ...layout, [Object.keys(layout)[at]]: wrong }
+  const names = Object.keys(layout)
+  return { ...layout, [names[at % names.length]]: wrong }
 })
 
 const HAVE_LAYOUT = ['createPublisher', 'keepRing']
@@ -159,6 +168,9 @@ function argumentsOf (name) {
     if (count < 3) args.length = Math.min(args.length, count)
     // Node's own descriptors are none of ours to write to.
     if (name === 'writeFd' && Number.isInteger(args[0]) && args[0] >= 0 && args[0] < 1000) args[0] = sink
+    // Nor are files of any name.
+    if (name === 'keepRing' && typeof args[3] === 'string') args[3] = '/dev/null'
+    if (name === 'keepRing' && Number.isInteger(args[3]) && args[3] >= 0) args[3] = sink
     return args
   })
 }

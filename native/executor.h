@@ -1,0 +1,56 @@
+#ifndef PINO_PINNED_EXECUTOR_H_
+#define PINO_PINNED_EXECUTOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pino_pinned {
+
+// Where a ring's control block and records say what they say; src/ring/estate.ts gives it. Words are indexes of 32 bits,
+// counts of 64.
+struct EstateLayout {
+  uint32_t capacity;
+  size_t data_start;
+  size_t published;
+  size_t released;
+  size_t adopted;
+  size_t tallied;
+  size_t closed;
+  size_t totals_slot;
+  size_t batch_base;
+  size_t batch_taken;
+  // In the first of the two totals, and how far the second is from it.
+  size_t position;
+  size_t output_ends;
+  size_t totals_stride;
+  int32_t given_back;
+  // What stands behind the length of a record: all of a line that is one record; a time.
+  uint32_t whole_line;
+  uint32_t time;
+};
+
+constexpr size_t kRecordHeaderBytes = 8;
+
+// Bytes of a record with such a payload.
+inline uint64_t RecordBytes(uint32_t payload) { return kRecordHeaderBytes + ((uint64_t{payload} + 7) & ~uint64_t{7}); }
+
+// What the sink is still to get of an estate. False if it takes a writer to say: there is more in it than whole lines.
+// `taken` are the bytes that it got of the first of them.
+bool TextOf(const std::vector<char>& estate, const EstateLayout& layout, std::string* text, size_t* taken);
+
+// A file that lines are appended to: a path, or a descriptor if that is empty.
+struct FileSink {
+  std::string path;
+  int fd = -1;
+  int mode = 0666;
+  bool is_known() const { return !path.empty() || fd >= 0; }
+};
+
+// False if nothing of it was written: it is not to be opened, or no regular file.
+bool AppendTo(const FileSink& sink, const std::string& text);
+
+}  // namespace pino_pinned
+
+#endif  // PINO_PINNED_EXECUTOR_H_
