@@ -10,12 +10,14 @@ import type { WriterData, WriterMessage } from '../writer-data'
 import { stateChannelName } from './announce'
 import type { Totals } from './counts'
 import { type Handle, makeHandle, type Sharing } from './handle'
+import { type Lack, Lacks } from './lacks'
 import { OsThreads } from './os-threads'
 import { withoutPreloads, withPreloads } from './preloads'
 import { Roster } from './roster'
+import { strongReference, type SupervisorHost } from './supervisor-host'
 import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
 import { WriterBlock } from './writer-block'
-import { asError, inWords, type InWords } from './writer-errors'
+import { asError, inWords, type InWords, notStartedNow } from './writer-errors'
 import { writerFile } from './writer-file'
 
 /** Pause before the writer is started again after a second, third … death in a row. The first costs no pause. */
@@ -35,22 +37,6 @@ const DEATHS_IN_VAIN = 4
 /** Which thread-stream's messages we speak: targets look here before they send events of their own. */
 const CONTEXT = { threadStreamVersion: '4.2.1' }
 
-/** What the supervisor tells. In the end it holds its host weakly: a stream that the application forgot must be collectable. */
-export interface SupervisorHost {
-  onReady (): void
-  /** A message of the target's own, to be emitted by the stream. */
-  onEvent (name: string, args: unknown[]): void
-  onWarning (error: Error): void
-  /** @param sink where the writer's lines go, in the user's words */
-  onRestart (restarts: number, reason: Error, sink: string): void
-  /** The event loop has nothing left to do: holds it if somebody waits for something, and says whether. */
-  holdIdle (): boolean
-  /** Nobody will take another line: the sink failed for good, or writers died too often. */
-  onFailed (error: Error): void
-  /** The writer's thread has ended as it was told to. */
-  onEnded (): void
-}
-
 /** Starts the writer, watches it, and starts another on the same rings when it dies. */
 export class Supervisor extends WriterBlock implements WriterAccess {
   readonly #settings: Settings
@@ -69,6 +55,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   #restarts = 0
   /** Deaths in a row: without a line getting through, or quick ones with nothing to get through. */
   #deaths = 0
+  readonly #lacks = new Lacks(this.block)
   #startedAt = 0
   #releasedAtDeath = NaN
   #deathsInVain = 0
@@ -208,6 +195,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     if (this.#isClosed || this.hasEnded || !this.isOver) return false
     this.#isFailed = false
     this.#deaths = 0
+    this.#lacks.forget()
     this.#restart()
     this.#tellState()
     return true
@@ -309,6 +297,9 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   /** Plans the next start. Lines wait in the ring meanwhile. */
   #died (reason: Error): void {
     this.#reason = undefined
+    const lack = this.#lacks.behind(reason)
+    if (lack !== undefined) return this.#waitFor(lack)
+    this.#lacks.forget()
     this.#deaths = this.#hasBroughtNothing() ? this.#deaths + 1 : 1
     if (this.#deaths > this.#settings.maxRestarts || this.#hasSkippedInVain()) {
       this.#fail(this.#deaths === 1 ? reason : new Error(`the writer died ${this.#deaths} times without getting a line through; the last time: ${reason.message}`, { cause: reason }))
@@ -318,11 +309,20 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     const pauseMs = this.#deaths === 1
       ? Math.max(0, this.#startedAt + LEAST_BETWEEN_STARTS_MS - performance.now())
       : Math.min(FIRST_PAUSE_MS * 2 ** (this.#deaths - 2), LONGEST_PAUSE_MS)
+    this.#restartIn(pauseMs)
+    this.#host.deref()?.onRestart(this.#restarts, reason, nameOfSink(this.#settings.sink))
+  }
+
+  #restartIn (pauseMs: number): void {
     const restartAt = performance.now() + pauseMs
     this.#restartAt = restartAt
     // The timer's word is enough: it may come a little before that time by this clock, and it comes once.
     setTimeout(() => { if (this.#restartAt === restartAt && !this.isOver) this.#restart() }, pauseMs).unref()
-    this.#host.deref()?.onRestart(this.#restarts, reason, nameOfSink(this.#settings.sink))
+  }
+
+  #waitFor (lack: Lack): void {
+    if (!this.#lacks.isKnown) this.#host.deref()?.onWarning(notStartedNow(lack, nameOfSink(this.#settings.sink)))
+    this.#restartIn(Math.min(FIRST_PAUSE_MS * 2 ** this.#lacks.found(lack), LONGEST_PAUSE_MS))
   }
 
   #letHostGo (): void {
@@ -352,6 +352,8 @@ export class Supervisor extends WriterBlock implements WriterAccess {
 
   #restart (): void {
     this.#restartAt = undefined
+    const lack = this.#lacks.look()
+    if (lack !== undefined) return this.#waitFor(lack)
     try {
       this.#start()
     } catch (error) {
@@ -392,9 +394,4 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     this.#tellState(inWords(error))
     this.#host.deref()?.onFailed(error)
   }
-}
-
-/** Apart: a closure made in the constructor would share its scope with the others there, and these live on. */
-function strongReference<T extends object> (object: T): Pick<WeakRef<T>, 'deref'> {
-  return { deref: () => object }
 }

@@ -34,6 +34,14 @@ export function hasDied (restarts: number, reason: Error, sink: string): Error {
   return new Error(`the log writer died and is started again (restart ${restarts}, sink: ${sink}): ${why}`, { cause: reason })
 }
 
+/**
+ * @param lack the error that tells what there is none of, by name
+ * @param sink where its lines go, in the user's words
+ */
+export function notStartedNow (lack: string, sink: string): Error {
+  return codedError(lack, `${lack}: the log writer can't be started for now, lines wait until it can (sink: ${sink})`)
+}
+
 /** What of an error crosses between threads, whatever hangs on it. */
 export interface InWords { code: string | undefined, message: string }
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { runScript, temporaryDirectory } from '../support/process'
+import { type Finished, runCommand, runScript, scriptFile, temporaryDirectory } from '../support/process'
 
 const linesOf = (path: string): number[] => readFileSync(path, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line).line)
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, line) => line)
@@ -25,6 +25,66 @@ describe.each([['with the addon', ''], ['without the addon', 'off']])('a writer 
     `, { env })
     expect({ code, left: /left/.test(stderr) }).toEqual({ code: 0, left: false })
     expect(linesOf(path)).toEqual(upTo(2000))
+  })
+})
+
+/** A program that has too few descriptors left when its writer's thread starts (one), until it calls `giveBack()`. */
+function withoutDescriptors (path: string, addon: string, options: string, source: string): Promise<Finished> {
+  const file = scriptFile(`
+    const fs = require('node:fs')
+    const pino = require('pino')
+    const { transport } = require('pino-pinned')
+    const eaten = []
+    const giveBack = () => { for (const fd of eaten.splice(0)) fs.closeSync(fd) }
+    try {
+      for (;;) eaten.push(fs.openSync('/dev/null'))
+    } catch {}
+    fs.closeSync(eaten.pop())
+    const stream = transport({ destination: ${JSON.stringify(path)}, maxRestarts: 0, ${options} })
+    const logger = pino(stream)
+    for (let line = 0; line < 1000; line++) logger.info({ line })
+    ${source}
+  `)
+  return runCommand('sh', ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, file], { env: { ...process.env, PINO_PINNED_ADDON: addon } })
+}
+
+describe.each([['with the addon', ''], ['without the addon', 'off']])('a writer whose thread finds no descriptors, %s,', (_, addon) => {
+  test('is waited for as long as that lasts, with one warning, whatever maxRestarts: no line is lost', async () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const { code, stdout, stderr } = await withoutDescriptors(path, addon, '', `
+      for (const event of ['ready', 'error', 'writer-restart']) stream.on(event, () => console.log(event))
+      process.on('warning', ({ code }) => console.log(code))
+      const { openSync } = fs
+      let looks = 0
+      fs.openSync = (...args) => {
+        try {
+          return openSync(...args)
+        } catch (error) {
+          if (++looks === 4) giveBack()
+          throw error
+        }
+      }
+      stream.on('ready', () => stream.end(() => console.log(stream.stats().restarts)))`)
+    expect({ code, stdout, stderr: stderr.includes("EMFILE: the log writer can't be started for now") }).toEqual({ code: 0, stdout: 'EMFILE\nready\n0\n', stderr: true })
+    expect(linesOf(path)).toEqual(upTo(1000))
+  })
+
+  test('is started by a thread that waits without an event loop, once there are some', async () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const { code, stdout } = await withoutDescriptors(path, addon, '', `
+      console.log(stream.flushSync(100), stream.stats().writerState)
+      giveBack()
+      console.log(stream.flushSync(60_000))`)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'false restarting\ntrue\n' })
+    expect(linesOf(path)).toEqual(upTo(1000))
+  })
+
+  test('is given no more than exitTimeout by a process that leaves, which says what was left and why', async () => {
+    const { code, stdout, stderr } = await withoutDescriptors(join(temporaryDirectory(), 'app.log'), addon, 'exitTimeout: 200', `
+      process.on('exit', () => console.log(Date.now()))
+      process.on('warning', () => process.exit())`)
+    expect({ code, left: stderr.includes('up to 1000 lines were left: the sink took nothing any more, EMFILE') }).toEqual({ code: 0, left: true })
+    expect(Date.now() - Number(stdout)).toBeLessThan(9000)
   })
 })
 
