@@ -300,9 +300,11 @@ export function readOptions (options: unknown, context: OptionsContext): Setting
   try {
     return readReadable(options, context)
   } catch (error) {
-    if (isOptionError(error)) throw error
     // A proxy throws wherever it is touched.
-    throw unreadable('options', options, error)
+    const wrong = isOptionError(error) ? error : unreadable('options', options, error)
+    // A stack of ten frames is to show who wrote it, not where we looked.
+    Error.captureStackTrace(wrong, readOptions)
+    throw wrong
   }
 }
 

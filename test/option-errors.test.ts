@@ -101,3 +101,16 @@ test('a target that nobody can find names where it was looked for: the files of 
   expect(places).not.toMatch(/node:|pino-pinned\/dist/)
   expect(new Set(places!.split(', ')).size).toBe(places!.split(', ').length)
 })
+
+test.each<[string, TransportOptions]>([
+  ['nested', { reserve: { level: 'x' as never } }],
+  ['of a list', { core: [0, 'x' as never] }],
+  ['that nobody knows', { destinatoin: 'app.log' } as never]
+])('the call stack of an error about an option %s begins where it was written', (_, options) => {
+  let error: Error | undefined
+  try { transport(options) } catch (thrown) { error = thrown as Error }
+  const [message, door, caller] = error!.stack!.split('\n')
+  expect(message).toContain(error!.message)
+  expect(door).toMatch(/at .*transport /)
+  expect(caller).toContain(__filename)
+})
