@@ -272,8 +272,9 @@ bool ReadLayout(Napi::Value layout, size_t words, Ring* ring) {
   return true;
 }
 
-// A path or a descriptor, and the mode of a file that is made; undefined if there is none that lines can simply be added to.
-bool ReadSink(Napi::Value destination, Napi::Value mode, FileSink* sink) {
+// A path or a descriptor, the mode of a file that is made, and whether its directories are; undefined if there is none that lines can
+// simply be added to.
+bool ReadSink(Napi::Value destination, Napi::Value mode, Napi::Value mkdir, FileSink* sink) {
   if (destination.IsUndefined()) return true;
   double number;
   if (destination.IsString()) {
@@ -282,9 +283,16 @@ bool ReadSink(Napi::Value destination, Napi::Value mode, FileSink* sink) {
     if (!ReadInteger(destination, "destination", 0, INT32_MAX, &number)) return false;
     sink->fd = static_cast<int>(number);
   }
-  if (mode.IsUndefined()) return true;
-  if (!ReadInteger(mode, "mode", 0, 07777, &number)) return false;
-  sink->mode = static_cast<int>(number);
+  if (!mode.IsUndefined()) {
+    if (!ReadInteger(mode, "mode", 0, 07777, &number)) return false;
+    sink->mode = static_cast<int>(number);
+  }
+  if (mkdir.IsUndefined()) return true;
+  if (!mkdir.IsBoolean()) {
+    ThrowType(mkdir.Env(), "mkdir must be a boolean");
+    return false;
+  }
+  sink->makes_directories = mkdir.As<Napi::Boolean>();
   return true;
 }
 
@@ -294,7 +302,7 @@ void KeepRing(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Ring ring;
   size_t length;
-  if (!ReadSharedWords(info[0], &ring.words, &length) || !ReadKey(info[1], &ring.key) || !ReadLayout(info[2], length, &ring) || !ReadSink(info[3], info[4], &ring.sink)) return;
+  if (!ReadSharedWords(info[0], &ring.words, &length) || !ReadKey(info[1], &ring.key) || !ReadLayout(info[2], length, &ring) || !ReadSink(info[3], info[4], info[5], &ring.sink)) return;
   Estates& estates = TheEstates();
   const std::lock_guard<std::mutex> lock(estates.mutex);
   const void* memory = ring.words;

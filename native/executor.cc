@@ -62,8 +62,14 @@ bool AppendTo(const FileSink&, const std::string&) { return false; }
 
 #else
 
+// Why one could not be made, the file's own opening tells.
+void MakeDirectoriesOf(const std::string& path) {
+  for (size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) mkdir(path.substr(0, end).c_str(), 0777);
+}
+
 bool AppendTo(const FileSink& sink, const std::string& text) {
   const bool is_ours = !sink.path.empty();
+  if (is_ours && sink.makes_directories) MakeDirectoriesOf(sink.path);
   // Not to wait for a reader, should it be a FIFO.
   const int fd = is_ours ? open(sink.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, sink.mode) : sink.fd;
   if (fd < 0) return false;

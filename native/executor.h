@@ -40,11 +40,12 @@ inline uint64_t RecordBytes(uint32_t payload) { return kRecordHeaderBytes + ((ui
 // `taken` are the bytes that it got of the first of them.
 bool TextOf(const std::vector<char>& estate, const EstateLayout& layout, std::string* text, size_t* taken);
 
-// A file that lines are appended to: a path, or a descriptor if that is empty.
+// A file that lines are appended to: a path, or a descriptor if that is empty; and how it is made if it is not there.
 struct FileSink {
   std::string path;
   int fd = -1;
   int mode = 0666;
+  bool makes_directories = false;
   bool is_known() const { return !path.empty() || fd >= 0; }
 };
 

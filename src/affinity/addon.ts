@@ -83,8 +83,9 @@ export interface Addon {
    * @param layout says where things stand in it
    * @param destination the file: a path, or a descriptor
    * @param mode what the file is made with; 0o666 if not given
+   * @param mkdir whether directories that it is to lie in are made too
    */
-  keepRing (words: Int32Array, key: string, layout: object, destination?: string | number, mode?: number): void
+  keepRing (words: Int32Array, key: string, layout: object, destination?: string | number, mode?: number, mkdir?: boolean): void
 
   /** The calling thread has this ring too, if it is one that others keep. */
   keepRingToo (words: Int32Array): void

@@ -36,7 +36,7 @@ function listCalls (words) {
     release: [[], ['a', false], ['c', true]],
     measureLine: [[], ['line'], ['x'.repeat(5000)]],
     createPublisher: [[], [words, 5], [words, {}], [words, { ...layout, get meta () { return slow() } }], [words, { ...layout, get meta () { return throwing() } }], [words, layout]],
-    keepRing: [[], [words, 'a', {}], [words, 'a', { ...kept, get closed () { return slow() } }], [words, 'a', kept, {}], [words, 'a', kept, '/dev/null', -1], [words, 'a', kept, '/dev/null', 0o644]],
+    keepRing: [[], [words, 'a', {}], [words, 'a', { ...kept, get closed () { return slow() } }], [words, 'a', kept, {}], [words, 'a', kept, '/dev/null', -1], [words, 'a', kept, '/dev/null', 0o644, 1], [words, 'a', kept, '/dev/null', 0o644, false]],
     keepRingToo: [[], [words]],
     letRingGo: [[], [words]],
     inherit: [[], ['a']],

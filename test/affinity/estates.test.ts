@@ -178,9 +178,9 @@ onPosix('what nobody is left to inherit, as the last thread that had a ring of i
   }
 
   /** Rings that a thread keeps until it ends, for a file. */
-  async function leave (key: string, rings: readonly Ring[], destination: string | number | undefined, mode?: number): Promise<void> {
+  async function leave (key: string, rings: readonly Ring[], destination: string | number | undefined, mode?: number, mkdir?: boolean): Promise<void> {
     const keeper = await startKeeper()
-    for (const ring of rings) await keeper.tell('keepRing', ring.words, key, keptLayoutOf(ring), destination, mode)
+    for (const ring of rings) await keeper.tell('keepRing', ring.words, key, keptLayoutOf(ring), destination, mode, mkdir)
     await keeper.terminate()
   }
 
@@ -191,6 +191,14 @@ onPosix('what nobody is left to inherit, as the last thread that had a ring of i
     await leave('made', [ringWith(['three\n']), ringWith(['four\n'])], file)
     expect(linesOf(file)).toEqual(['four', 'one', 'three', 'two'])
     expect(inherited('made')).toBeUndefined()
+  })
+
+  test('lies in directories that are made with the file, if they are to be', async () => {
+    const file = join(temporaryDirectory(), 'a', 'b', 'app.log')
+    await leave('directories', [ringWith(['one\n'])], file, 0o666, false)
+    expect([inherited('directories'), existsSync(file)]).toEqual(['one\n', false])
+    await leave('directories', [ringWith(['two\n'])], file, 0o666, true)
+    expect(readFileSync(file, 'utf8')).toBe('two\n')
   })
 
   test('is nobody\'s, and written or gone, where the key says that no writer is to have it', async () => {

@@ -3,9 +3,10 @@ import { isAscending, numbers, runThreads } from './support'
 const REGISTER = require.resolve('../../dist/register.js')
 
 /** Workers that log, each line counted when `write` has returned; the main thread has no stream, and leaves soon after their first lines. */
-const program = (stream: string): string => `
+const program = (stream: string, beforehand = ''): string => `
   const WORKERS = 3
   if (isMainThread) {
+    ${beforehand}
     const counts = words(WORKERS)
     let up = 0
     for (let at = 0; at < WORKERS; at++) {
@@ -41,17 +42,25 @@ const WAYS: Array<[string, string, string[]]> = [
 const onPosix = process.platform === 'win32' ? describe.skip : describe
 
 onPosix('when the main thread leaves, which ends its workers and their writers without a word, every line that they had logged is in the file', () => {
-  for (const [way, stream, execArgv] of WAYS) {
-    test.each([0, 5, 10, 20, 40, 150])(`${way}, %i ms after their first lines`, async (ms) => {
-      const { printed, logged } = await runThreads(program(stream), { execArgv, env: { ...process.env, LEAVE_AFTER_MS: String(ms) } })
-      printed[0].forEach((count: number, at: number) => {
-        const list = logged.get(`w${at}`) ?? []
-        const once = [...new Set(list)]
-        expect({ at, isInOrder: isAscending(once), lines: once.slice(0, count) }).toEqual({ at, isInOrder: true, lines: numbers(0, count) })
-        expect(list.length - once.length).toBeLessThanOrEqual(1)
-      })
+  async function expectAll (source: string, ms: number, execArgv: string[] = []): Promise<void> {
+    const { printed, logged } = await runThreads(source, { execArgv, env: { ...process.env, LEAVE_AFTER_MS: String(ms) } })
+    printed[0].forEach((count: number, at: number) => {
+      const list = logged.get(`w${at}`) ?? []
+      const once = [...new Set(list)]
+      expect({ at, isInOrder: isAscending(once), lines: once.slice(0, count) }).toEqual({ at, isInOrder: true, lines: numbers(0, count) })
+      expect(list.length - once.length).toBeLessThanOrEqual(1)
     })
   }
+
+  for (const [way, stream, execArgv] of WAYS) {
+    test.each([0, 5, 10, 20, 40, 150])(`${way}, %i ms after their first lines`, (ms) => expectAll(program(stream), ms, execArgv))
+  }
+
+  test.each([0, 5, 10])('share, in a directory that is made with the file, %i ms after their first lines', async (ms) => {
+    // The log is read by a link that leads to where it will be.
+    const link = "require('node:fs').symlinkSync(file + '.d/app.log', file)"
+    await expectAll(program("transport({ destination: file + '.d/app.log', mkdir: true, share: true })", link), ms)
+  })
 })
 
 onPosix('when a worker that has a writer of its own is terminated, every line that it had logged is in the file', () => {
