@@ -134,42 +134,45 @@ std::list<Estate> TakeOrphaned(Estates& estates) {
   return orphaned;
 }
 
-// Writes the first of them and all others of its key to their file, and returns whether it could; if not, it leaves them.
-bool WriteOut(const std::list<Estate>& orphaned) {
+// Writes the first of them and all others of its key to their file, if it can, and takes away those that it has written.
+void WriteOut(std::list<Estate>& orphaned) {
   const Estate& first = orphaned.front();
+  std::vector<std::list<Estate>::iterator> written;
   std::string begun, rest;
-  for (const Estate& estate : orphaned) {
-    if (&estate != &first && (estate.key != first.key || first.key.empty())) continue;
+  for (auto estate = orphaned.begin(); estate != orphaned.end(); ++estate) {
+    if (estate != orphaned.begin() && (estate->key != first.key || first.key.empty())) continue;
     std::string text;
     size_t taken;
-    if (!TextOf(estate.bytes, estate.layout, &text, &taken)) return false;
+    if (!TextOf(estate->bytes, estate->layout, &text, &taken)) {
+      if (taken > 0) return;  // The file may end inside a line that nothing else must follow.
+      continue;
+    }
+    written.push_back(estate);
     // What the sink has a part of comes before anything else.
     std::string& to = taken > 0 ? begun : rest;
     to.append(text, taken, std::string::npos);
     if (!to.empty() && to.back() != '\n') to.push_back('\n');
   }
-  return AppendTo(first.sink, begun + rest);
+  if (written.empty() || !AppendTo(first.sink, begun + rest)) return;
+  for (const auto estate : written) orphaned.erase(estate);
 }
 
 // Nobody but the calling thread, which is ending, has them: the mutex is not held while it writes.
 void WriteOrphaned(Estates& estates, std::list<Estate> orphaned) {
   while (!orphaned.empty()) {
     const std::string key = orphaned.front().key;
-    const bool is_written = WriteOut(orphaned);
+    const size_t count = orphaned.size();
+    WriteOut(orphaned);
     if (key.empty()) {
-      orphaned.pop_front();
+      if (orphaned.size() == count) orphaned.pop_front();
       continue;
     }
     const std::lock_guard<std::mutex> lock(estates.mutex);
     for (auto next = orphaned.begin(); next != orphaned.end();) {
       const auto estate = next++;
       if (estate->key != key) continue;
-      if (is_written) {
-        orphaned.erase(estate);
-      } else {
-        estates.bytes_left += estate->bytes.size();
-        estates.left.splice(estates.left.end(), orphaned, estate);
-      }
+      estates.bytes_left += estate->bytes.size();
+      estates.left.splice(estates.left.end(), orphaned, estate);
     }
   }
 }
@@ -230,12 +233,14 @@ bool ReadLayout(Napi::Value layout, size_t words, Ring* ring) {
     return ReadInteger({env, value}, std::string("layout.") + name, lowest, highest, result);
   };
   const double bytes = static_cast<double>(words) * sizeof(int32_t);
-  double data_start, capacity, given_back, whole_line, time, totals_stride;
+  double data_start, capacity, given_back, line, time, first, last, totals_stride;
   if (!read("dataStart", kPadding, bytes, &data_start)) return false;
   if (!read("capacity", kPadding, std::max<double>(bytes - data_start, kPadding), &capacity) ||
       !read("givenBack", INT32_MIN, INT32_MAX, &given_back) ||
-      !read("wholeLine", 0, INT32_MAX, &whole_line) ||
+      !read("line", 0, UINT8_MAX, &line) ||
       !read("time", 0, UINT8_MAX, &time) ||
+      !read("first", 0, UINT16_MAX, &first) ||
+      !read("last", 0, UINT16_MAX, &last) ||
       // What is left of the ring is what stands before its data, and that.
       !read("totalsStride", 0, data_start / sizeof(double) - 1, &totals_stride)) {
     return false;
@@ -266,8 +271,10 @@ bool ReadLayout(Napi::Value layout, size_t words, Ring* ring) {
   }
   to.totals_stride = static_cast<size_t>(totals_stride);
   to.given_back = static_cast<int32_t>(given_back);
-  to.whole_line = static_cast<uint32_t>(whole_line);
+  to.line = static_cast<uint32_t>(line);
   to.time = static_cast<uint32_t>(time);
+  to.first = static_cast<uint32_t>(first);
+  to.last = static_cast<uint32_t>(last);
   ring->bytes = static_cast<size_t>(bytes);
   return true;
 }

@@ -23,37 +23,44 @@ T At(const std::vector<char>& bytes, size_t index) {
   return value;
 }
 
-// A line's level slot says nothing of how it is written.
-constexpr uint32_t kAllButSlot = 0xFFFF00FF;
+// Behind a record's length: its kind, and its flags.
 constexpr uint32_t kKind = 0xFF;
+constexpr uint32_t kFlagsShift = 16;
 // The second bit of a batch's name, beside the position and the slot: it is a newline that no record has.
 constexpr uint32_t kNewline = 2;
 
 }  // namespace
 
 bool TextOf(const std::vector<char>& estate, const EstateLayout& layout, std::string* text, size_t* taken) {
+  *taken = 0;
   const uint32_t slot = At<uint32_t>(estate, layout.totals_slot) & 1;
   const double position = At<double>(estate, layout.position + slot * layout.totals_stride);
-  if (At<double>(estate, layout.output_ends + slot * layout.totals_stride) != 0) return false;
   if (!(position >= INT32_MIN && position <= UINT32_MAX)) return false;
-  // The totals are ahead of the released position if the writer was terminated between the two.
   const uint32_t from = static_cast<uint32_t>(static_cast<int64_t>(position));
+  const uint32_t base = At<uint32_t>(estate, layout.batch_base);
+  if (base == (from | slot) || base == (from | kNewline | slot)) *taken = At<uint32_t>(estate, layout.batch_taken);
+  if (base == (from | kNewline | slot) || At<double>(estate, layout.output_ends + slot * layout.totals_stride) != 0) return false;
+  // The totals are ahead of the released position if the writer was terminated between the two.
   const uint32_t ahead = from - At<uint32_t>(estate, layout.released);
   if (ahead > estate.size() - layout.data_start) return false;
+  bool is_inside = false;
   for (size_t at = layout.data_start + ahead; at < estate.size();) {
     if (estate.size() - at < kRecordHeaderBytes) return false;
     uint32_t payload, meta;
     std::memcpy(&payload, estate.data() + at, sizeof payload);
     std::memcpy(&meta, estate.data() + at + sizeof payload, sizeof meta);
     if (RecordBytes(payload) > estate.size() - at) return false;
-    if ((meta & kAllButSlot) == layout.whole_line) text->append(estate.data() + at + kRecordHeaderBytes, payload);
-    else if ((meta & kKind) != layout.time) return false;
+    if ((meta & kKind) == layout.line) {
+      const uint32_t flags = meta >> kFlagsShift;
+      if (is_inside == ((flags & layout.first) != 0)) return false;
+      text->append(estate.data() + at + kRecordHeaderBytes, payload);
+      is_inside = (flags & layout.last) == 0;
+    } else if ((meta & kKind) != layout.time) {
+      return false;
+    }
     at += RecordBytes(payload);
   }
-  const uint32_t base = At<uint32_t>(estate, layout.batch_base);
-  if (base == (from | kNewline | slot)) return false;
-  *taken = base == (from | slot) ? At<uint32_t>(estate, layout.batch_taken) : 0;
-  return *taken <= text->size();
+  return !is_inside && *taken <= text->size();
 }
 
 #ifdef _WIN32

@@ -26,9 +26,11 @@ struct EstateLayout {
   size_t output_ends;
   size_t totals_stride;
   int32_t given_back;
-  // What stands behind the length of a record: all of a line that is one record; a time.
-  uint32_t whole_line;
+  // Kinds of record, and flags of one that a line begins or ends with.
+  uint32_t line;
   uint32_t time;
+  uint32_t first;
+  uint32_t last;
 };
 
 constexpr size_t kRecordHeaderBytes = 8;
@@ -37,7 +39,7 @@ constexpr size_t kRecordHeaderBytes = 8;
 inline uint64_t RecordBytes(uint32_t payload) { return kRecordHeaderBytes + ((uint64_t{payload} + 7) & ~uint64_t{7}); }
 
 // What the sink is still to get of an estate. False if it takes a writer to say: there is more in it than whole lines.
-// `taken` are the bytes that it got of the first of them.
+// `taken` are the bytes that it got of the first of them, whatever is said.
 bool TextOf(const std::vector<char>& estate, const EstateLayout& layout, std::string* text, size_t* taken);
 
 // A file that lines are appended to: a path, or a descriptor if that is empty; and how it is made if it is not there.

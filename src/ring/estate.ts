@@ -17,9 +17,11 @@ export interface KeptLayout {
   position: number
   outputEnds: number
   totalsStride: number
-  /** What stands behind a record's length, its level slot not counted: of a line that is one record; of a time. */
-  wholeLine: number
+  /** Kinds of record, and the flags of one that a line begins or ends with. */
+  line: number
   time: number
+  first: number
+  last: number
 }
 
 export function keptLayoutOf ({ capacity }: Ring): KeptLayout {
@@ -38,8 +40,10 @@ export function keptLayoutOf ({ capacity }: Ring): KeptLayout {
     position: RingCount.Totals,
     outputEnds: RingCount.Totals + 4,
     totalsStride: TOTALS_WORDS,
-    wholeLine: Kind.Line | (Flag.First | Flag.Last) << 16,
-    time: Kind.Time
+    line: Kind.Line,
+    time: Kind.Time,
+    first: Flag.First,
+    last: Flag.Last
   }
 }
 

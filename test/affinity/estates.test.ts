@@ -242,6 +242,29 @@ onPosix('what nobody is left to inherit, as the last thread that had a ring of i
     expect(readFileSync(file, 'utf8')).toBe('first\nsecond\nthird\nother\n')
   })
 
+  test('is there for a next writer, all of it, if the file may end inside a line that is not to be had here', async () => {
+    const file = path()
+    const ring = ringWith(['first\n'])
+    new Producer(ring).tryPublishPart('half', Flag.First)
+    const consumer = new Consumer(ring, () => null)
+    consumer.gather()
+    takeBytes(consumer, 3)
+    writeFileSync(file, 'fir')
+    await leave('begun', [ringWith(['other\n']), ring], file)
+    expect(readFileSync(file, 'utf8')).toBe('fir')
+    expect([inherited('begun'), inherited('begun')].sort()).toEqual(['other\n', 'st\nhalf\n'])
+  })
+
+  test('has lines that came in parts', async () => {
+    const file = path()
+    const ring = ringWith(['one\n'])
+    const producer = new Producer(ring)
+    for (const [text, flag] of [['par', Flag.First], ['ti', 0], ['ng\n', Flag.Last]] as const) producer.tryPublishPart(text, flag)
+    producer.tryPublish('two\n')
+    await leave('parts', [ring], file)
+    expect(readFileSync(file, 'utf8')).toBe('one\nparting\ntwo\n')
+  })
+
   test('is there for a next writer still if it is more than lines, or the file is none or not to be had', async () => {
     const fifo = path()
     execFileSync('mkfifo', [fifo])
@@ -252,7 +275,8 @@ onPosix('what nobody is left to inherit, as the last thread that had a ring of i
       expect(inherited(`left ${at}`)).toBe('one\n')
     }
     const file = path()
-    await leave('half', [half], file)
-    expect([inherited('half'), existsSync(file)]).toEqual(['one\nhalf\n', false])
+    await leave('half', [half, ringWith(['two\n'])], file)
+    // What can be written is, all the same.
+    expect([inherited('half'), linesOf(file)]).toEqual(['one\nhalf\n', ['two']])
   })
 })

@@ -136,8 +136,10 @@ const RIGHT = {
       position: fc.nat(1),
       outputEnds: fc.nat(1),
       totalsStride: fc.nat(2),
-      wholeLine: fc.nat(),
-      time: fc.nat(255)
+      line: fc.nat(255),
+      time: fc.nat(255),
+      first: fc.nat(65535),
+      last: fc.nat(65535)
     }),
     fc.integer({ min: -100, max: 20 })
   ).map(([key, layout, more]) => [new Made(() => words(Math.max(2, (layout.dataStart + layout.capacity) / 4 + more))), key, layout]),
@@ -150,7 +152,7 @@ const RIGHT = {
 }
 
 /** The same layout with one thing in it that is not right. */
-const wrongLayout = (name) => fc.tuple(RIGHT[name], fc.nat(15), anything).map(([right, at, wrong]) => {
+const wrongLayout = (name) => fc.tuple(RIGHT[name], fc.nat(17), anything).map(([right, at, wrong]) => {
   const layout = right.at(-1)
   const names = Object.keys(layout)
   return { ...layout, [names[at % names.length]]: wrong }
