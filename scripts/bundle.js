@@ -21,13 +21,16 @@ const { outputFiles } = buildSync({
   external: ['./application', './register', 'node-gyp-build'],
   platform: 'node',
   target: 'node20',
+  // White space is 0.7 MB of a process; lines stay short enough for a call stack to point at.
+  minifyWhitespace: true,
+  lineLimit: 150,
   tsconfig: join(root, 'tsconfig.json')
 })
 
 rmSync(dist, { recursive: true, force: true })
 for (const { path, text } of outputFiles) {
   mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, withPlainExports(text, path))
+  writeFileSync(path, withPlainExports(withMagicComment(text), path))
 }
 
 /**
@@ -35,8 +38,13 @@ for (const { path, text } of outputFiles) {
  * tests may replace.
  */
 function withPlainExports (text, path) {
-  const own = text.replace('for (var name in all)', 'for (var name of Object.keys(all))')
-  if (own === text && text.includes('__export(')) throw new Error(`${path} lists its exports in a way that is not known here`)
-  const hasExports = text.includes('// Annotate the CommonJS export names')
-  return hasExports ? `${own}module.exports = Object.defineProperty({ ...module.exports }, '__esModule', { value: true });\n` : own
+  const own = text.replace(/for\(var (\w+) in (\w+)\)/, 'for(var $1 of Object.keys($2))')
+  if (own === text && text.includes('__export=')) throw new Error(`${path} lists its exports in a way that is not known here`)
+  const hasExports = text.includes('0&&(module.exports={')
+  return hasExports ? `${own.trimEnd()}\nmodule.exports = Object.defineProperty({ ...module.exports }, '__esModule', { value: true });\n` : own
+}
+
+/** To webpack: not to look for a target that only the running process knows. It goes with the white space. */
+function withMagicComment (text) {
+  return text.replace(/\bimport\((?=\w+\))/, 'import(/* webpackIgnore: true */')
 }

@@ -39,7 +39,7 @@ export async function loadTarget (filename: string): Promise<Target> {
 async function importFile (filename: string): Promise<unknown> {
   const url = filename.startsWith('file:') ? filename : pathToFileURL(filename).href
   try {
-    return await import(/* webpackIgnore: true */ url) // a bundler can't know it
+    return await import(url) // a bundler can't know it; the build says so to webpack
   } catch (error) {
     const requirePath = requirableAfter(error as NodeJS.ErrnoException, url)
     if (requirePath === undefined) throw error
