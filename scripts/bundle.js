@@ -1,6 +1,7 @@
 'use strict'
 
-// Makes of src what a thread loads: a file for the application's threads, one for the writer's, and the package's other entries.
+// Makes of src what a thread loads: a file for the application's threads, one for the writer's, one more for that to a target, and
+// the package's other entries.
 // To find and load a file for each module takes twice the time.
 
 const { buildSync } = require('esbuild')
@@ -12,13 +13,13 @@ const src = (name) => join(root, 'src', name)
 const dist = join(root, 'dist')
 
 const { outputFiles } = buildSync({
-  entryPoints: ['application', 'index', 'register', 'register-in-eval', 'thread-stream', 'affinity/index', 'writer/main'].map(src),
+  entryPoints: ['application', 'index', 'register', 'register-in-eval', 'thread-stream', 'affinity/index', 'writer/main', 'writer/stream-writer'].map(src),
   outbase: src(''),
   outdir: dist,
   bundle: true,
   write: false,
-  // What a process is to have once is no part of the entries that use it.
-  external: ['./application', './register', 'node-gyp-build'],
+  // What a process is to have once is no part of the entries that use it, and a writer to a file does without that to a target.
+  external: ['./application', './register', './stream-writer', 'node-gyp-build'],
   platform: 'node',
   target: 'node20',
   // White space is 0.7 MB of a process; lines stay short enough for a call stack to point at.

@@ -125,7 +125,8 @@ export const enum WriterWord {
   SaysIfWaiting = 19,
   /**
    * Whose the rings are: twice the generation while its thread may still claim them, one more when it has, 0 when the owner
-   * took the offer back. Written by compare-exchange, by the owner and by a thread that claims.
+   * took the offer back. Written by compare-exchange, by the owner and by a thread that claims; stored by the owner when the thread
+   * has died before it could.
    */
   Claim = 24,
   /** A bump each time a ring is announced, or may be from now on. Written (atomic add) by any thread that announces one. */
@@ -147,7 +148,7 @@ export const enum WriterWord {
   ThreadId = 52,
   /** Number of the last `reopen` done. Written by the writer. */
   Reopened = 53,
-  /** errno (positive) that the sink is waiting out, 0 if none. Written by the writer. */
+  /** errno (positive) that the sink is waiting out, 0 if none. Written by the writer; by its owner while no thread comes up for it. */
   Stalled = 54,
   /** Cores in `PinnedCores`, 0 = not pinned. Written by the writer. */
   PinnedCount = 55,

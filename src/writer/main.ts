@@ -3,7 +3,6 @@ import { addon } from '../affinity/addon'
 import { WriterWord } from '../ring/layout'
 import type { WriterData } from '../writer-data'
 import { FdWriter } from './fd-writer'
-import { StreamWriter } from './stream-writer'
 import { takePlace } from './place'
 import { WriterThread } from './thread'
 
@@ -23,6 +22,8 @@ function write (): void {
   if (sink.kind === 'fd') {
     new FdWriter(thread, sink).run()
   } else {
+    // A writer to a file does without.
+    const { StreamWriter } = require('./stream-writer') as typeof import('./stream-writer')
     new StreamWriter(thread, sink).run()
   }
 }

@@ -3,7 +3,7 @@ import type { Consumer, Mark } from '../ring/consumer'
 import type { TargetSink } from '../options'
 import { RingWord } from '../ring/layout'
 import { showWork } from './closing-work'
-import type { TargetStream } from './load-target'
+import { loadTarget, type TargetStream } from './load-target'
 import type { RingOutlet } from './rings'
 import { Turns } from './turns'
 import { remedyOfTarget } from './sink-errors'
@@ -58,8 +58,6 @@ export class StreamWriter {
 
   async #open (): Promise<void> {
     const { filename } = this.#settings
-    // Here, because it brings along the loader of ES modules, which a writer to a file does without.
-    const { loadTarget } = require('./load-target') as typeof import('./load-target')
     const target = await loadTarget(filename)
     this.#target = await target(this.#thread.data.workerData)
     if (typeof this.#target?.write !== 'function') throw new TypeError(`${filename} did not return a stream`)
