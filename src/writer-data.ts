@@ -1,7 +1,7 @@
 /** What crosses between the application side and the writer thread, besides shared memory. */
 
 import type { FdSink, TargetSink } from './options'
-import type { Handle } from './stream/handle'
+import type { Handle } from './stream/sharing/handle'
 
 /** A ring that another thread attached: what it sends to the writer and to the writer's owner. */
 export interface Announcement {

@@ -1,4 +1,4 @@
-import type { Handle } from './handle'
+import type { Handle } from './sharing/handle'
 import type { Port } from './port'
 import type { RingStream } from './ring-stream'
 import type { WriterAccess } from './writer-access'

@@ -1,7 +1,7 @@
 import { threadId } from 'node:worker_threads'
 import { addTotals, highWaterOf, type Totals, totalsOf } from './counts'
 import type { Port } from './port'
-import { threadName } from './producer-thread'
+import { threadName } from './sharing/producer-thread'
 import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
 
 /**

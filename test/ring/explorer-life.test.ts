@@ -99,7 +99,7 @@ describe('the explorer finds', () => {
       by: 'Atomics.load(block, WriterWord.Wake), PARKED_LOOK_MS'
     }], parks],
     ['a producer that ends and does not wake the writer', [{
-      file: 'stream/guest.ts', replace: 'this.keepAlive() this.wake() if', by: 'this.keepAlive(); if'
+      file: 'stream/sharing/guest.ts', replace: 'this.keepAlive() this.wake() if', by: 'this.keepAlive(); if'
     }], parks],
     ['a parked writer that never looks by itself', [{ file: 'writer/waiter.ts', replace: 'PARKED_LOOK_MS = 1000', by: 'PARKED_LOOK_MS = Infinity' }], parksAsItDies],
     ['a writer that reads Wake behind its look at the order to end', [{
@@ -125,7 +125,7 @@ describe('the explorer finds', () => {
       file: 'stream/supervisor.ts', replace: 'if (this.hasEnded) { this.#closed()', by: 'if (this.#isFailed) { this.#closed()'
     }], closesTwice],
     ['a guest that waits for the last word of a writer that never came up', [{
-      file: 'stream/guest.ts',
+      file: 'stream/sharing/guest.ts',
       replace: 'if (this.#isOwnerGone) Atomics.store',
       by: 'if (this.#isOwnerGone && Atomics.load(this.block, WriterWord.Gone) === Atomics.load(this.block, WriterWord.Generation)) Atomics.store'
     }], isForsaken]

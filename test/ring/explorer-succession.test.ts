@@ -39,7 +39,7 @@ describe('the explorer finds', () => {
       file: 'writer/thread.ts', replace: 'if (words[RingWord.MovesOn] === 0) Atomics.store(words, RingWord.Closed, 1)', by: 'Atomics.store(words, RingWord.Closed, 1)'
     }, dies],
     ['a ring that comes to a writer as if that had taken it in', {
-      file: 'stream/guest.ts', replace: 'Atomics.store(ring.words, RingWord.Adopted, 0)', by: ''
+      file: 'stream/sharing/guest.ts', replace: 'Atomics.store(ring.words, RingWord.Adopted, 0)', by: ''
     }, moves],
     ['an owner that has ended and holds on to a ring that went on', {
       file: 'stream/roster.ts', replace: 'addon?.letRingGo(opened.words) if (opened.words[RingWord.MovesOn]', by: 'if (opened.words[RingWord.MovesOn]'

@@ -3,7 +3,7 @@ import { compileFunction } from 'node:vm'
 import type { Ring } from '../../../src/ring/layout'
 import * as layout from '../../../src/ring/layout'
 import type * as CountsModule from '../../../src/stream/counts'
-import type * as GuestModule from '../../../src/stream/guest'
+import type * as GuestModule from '../../../src/stream/sharing/guest'
 import type * as PortModule from '../../../src/stream/port'
 import type * as RosterModule from '../../../src/stream/roster'
 import type * as SupervisorModule from '../../../src/stream/supervisor'
@@ -99,7 +99,7 @@ export function loadLife (thread: Thread, around: Surroundings, plants: Plant[])
     run(file, exports)
     return exports
   }
-  const files = ['stream/guest', 'stream/port', 'stream/roster', 'stream/supervisor', 'stream/counts', 'writer/fd-writer', 'writer/thread']
+  const files = ['stream/sharing/guest', 'stream/port', 'stream/roster', 'stream/supervisor', 'stream/counts', 'writer/fd-writer', 'writer/thread']
   const code = Object.assign({}, ...files.map(load)) as LifeCode
   return { ...code, runWriter: () => run('writer/main', {}) }
 }
@@ -124,7 +124,7 @@ function stubsOf (thread: Thread, around: Surroundings): Record<string, Exports>
     'option-sink': { nameOfSink: () => 'explored' },
     'stream/os-threads': { OsThreads: { startedBy: (start: () => unknown) => ({ started: start(), threads: { areGone: false } }) } },
     'stream/preloads': { withoutPreloads: () => ({}) },
-    'stream/producer-thread': { producerThread: () => ({ shared: around.threadBlock, drop () {} }), threadName: () => 'explored' },
+    'stream/sharing/producer-thread': { producerThread: () => ({ shared: around.threadBlock, drop () {} }), threadName: () => 'explored' },
     'stream/writer-file': { writerFile: () => 'writer' },
     'ring/estate': { restoreRing: around.keepers?.restoreRing, keptLayoutOf: () => ({}) },
     'writer/answerer': { Answerer: class { look (): void {} } },

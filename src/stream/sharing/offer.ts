@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers'
 import { BroadcastChannel, getEnvironmentData, setEnvironmentData, type Worker } from 'node:worker_threads'
-import { WriterState, WriterWord } from '../ring/layout'
+import { WriterState, WriterWord } from '../../ring/layout'
 import { hold, type Holder, release } from './claims'
-import type { Connection } from './connection'
+import type { Connection } from '../connection'
 import type { Handle } from './handle'
 import { letRingGo } from './keeping'
-import type { RingStream } from './ring-stream'
-import type { Supervisor } from './supervisor'
+import type { RingStream } from '../ring-stream'
+import type { Supervisor } from '../supervisor'
 
 /** What is said on the channel of a key: who asks, or the answer. */
 export type Word = { asks: number } | { handle: Handle }

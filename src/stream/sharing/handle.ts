@@ -1,6 +1,6 @@
-import { show, wrongType } from '../errors'
-import { nameOfSink } from '../option-sink'
-import type { Settings } from '../options'
+import { show, wrongType } from '../../errors'
+import { nameOfSink } from '../../option-sink'
+import type { Settings } from '../../options'
 
 /** What each side must agree on. */
 const VERSION = 1

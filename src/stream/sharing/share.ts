@@ -7,15 +7,15 @@
 
 import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
-import { addon } from '../affinity/addon'
-import type { Settings } from '../options'
+import { addon } from '../../affinity/addon'
+import type { Settings } from '../../options'
 import { claim, release } from './claims'
 import { connectTo } from './connect-guest'
-import type { Connection } from './connection'
+import type { Connection } from '../connection'
 import { Homing } from './homing'
 import { inheritedHandle, offer } from './offer'
-import type { RingStream } from './ring-stream'
-import { startWriter } from './start-writer'
+import type { RingStream } from '../ring-stream'
+import { startWriter } from '../start-writer'
 
 /** The same for all settings that are the same, in all threads of the process and no other. */
 function shareKey (settings: Settings): string {

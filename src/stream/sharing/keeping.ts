@@ -1,9 +1,9 @@
 import { threadId } from 'node:worker_threads'
-import { addon } from '../affinity/addon'
-import { appendedFile } from '../appended-file'
-import type { Settings } from '../options'
-import { keptLayoutOf } from '../ring/estate'
-import { RingWord, type Ring } from '../ring/layout'
+import { addon } from '../../affinity/addon'
+import { appendedFile } from '../../appended-file'
+import type { Settings } from '../../options'
+import { keptLayoutOf } from '../../ring/estate'
+import { RingWord, type Ring } from '../../ring/layout'
 
 /** The key of a ring that no other writer goes on with. */
 export const NOBODY = ''

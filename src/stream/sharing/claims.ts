@@ -1,4 +1,4 @@
-import { addon } from '../affinity/addon'
+import { addon } from '../../affinity/addon'
 
 /** A stream of this thread that has a key. */
 export interface Holder {

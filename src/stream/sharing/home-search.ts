@@ -1,6 +1,6 @@
 import { BroadcastChannel, receiveMessageOnPort, threadId } from 'node:worker_threads'
-import { addon } from '../affinity/addon'
-import { Patience } from '../patience'
+import { addon } from '../../affinity/addon'
+import { Patience } from '../../patience'
 import { claim } from './claims'
 import type { Handle } from './handle'
 import { inheritedHandle, isUsable, type Word } from './offer'

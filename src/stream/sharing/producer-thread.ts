@@ -1,7 +1,7 @@
 import * as workerThreads from 'node:worker_threads'
-import { addon, osThreadId } from '../affinity/addon'
-import { createThreadBlock, ThreadCount, ThreadWord } from '../ring/layout'
-import { addLeaver } from './process-exit'
+import { addon, osThreadId } from '../../affinity/addon'
+import { createThreadBlock, ThreadCount, ThreadWord } from '../../ring/layout'
+import { addLeaver } from '../process-exit'
 
 /** The calling thread as the writers see it that it has rings into. */
 export class ProducerThread {

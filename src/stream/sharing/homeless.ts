@@ -1,7 +1,7 @@
-import { createWriterBlock, RingWord, type Ring } from '../ring/layout'
-import { noTotals, type Totals } from './counts'
-import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
-import { WriterBlock } from './writer-block'
+import { createWriterBlock, RingWord, type Ring } from '../../ring/layout'
+import { noTotals, type Totals } from '../counts'
+import type { ProducerStats, WriterAccess, WriterStateName } from '../writer-access'
+import { WriterBlock } from '../writer-block'
 
 /** In a writer's place while none is found: lines wait in the ring. */
 export class Homeless extends WriterBlock implements WriterAccess {

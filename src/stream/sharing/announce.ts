@@ -1,6 +1,6 @@
 import { BroadcastChannel } from 'node:worker_threads'
-import { GIVEN_BACK, RingWord, type Ring, WriterWord } from '../ring/layout'
-import type { Announcement } from '../writer-data'
+import { GIVEN_BACK, RingWord, type Ring, WriterWord } from '../../ring/layout'
+import type { Announcement } from '../../writer-data'
 
 /**
  * Tells the writer and its owner of a ring. Both ends read the channel without an event loop if they must. Whoever does

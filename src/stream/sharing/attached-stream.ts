@@ -1,6 +1,6 @@
 import { connectTo } from './connect-guest'
 import { checkHandle, type Handle } from './handle'
-import { RingStream } from './ring-stream'
+import { RingStream } from '../ring-stream'
 
 /**
  * A stream of this thread into the writer of another one. It does what {@link RingStream} does, with a ring of its own:

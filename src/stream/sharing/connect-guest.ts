@@ -1,9 +1,9 @@
 import { Guest } from './guest'
 import type { Handle } from './handle'
-import { Port } from './port'
-import { addLeaver, type Leaver, removeLeaver } from './process-exit'
-import type { Connect } from './connection'
-import type { RingStream } from './ring-stream'
+import { Port } from '../port'
+import { addLeaver, type Leaver, removeLeaver } from '../process-exit'
+import type { Connect } from '../connection'
+import type { RingStream } from '../ring-stream'
 
 /** How an attached stream leaves with its thread. Its lines need nobody to wait: they are in shared memory. */
 class GuestDeparture implements Leaver {
