@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "arguments.h"
@@ -24,6 +25,8 @@ struct Holder {
 struct Claims {
   std::mutex mutex;
   std::map<std::string, Holder> holders;
+  // Environments with a cleanup hook here: one each, however often it claims.
+  std::set<napi_env> envs;
 };
 
 // Never destroyed: other threads may still end when the process's statics are.
@@ -32,13 +35,29 @@ Claims& TheClaims() {
   return *claims;
 }
 
-void ReleaseHeld(napi_env env, const std::string& key, bool is_forgotten) {
+// Called with the mutex held.
+void ReleaseHeld(Claims& claims, std::map<std::string, Holder>::iterator held, bool is_forgotten) {
+  held->second.env = nullptr;
+  if (is_forgotten || !held->second.was_open) claims.holders.erase(held);
+}
+
+void EnvironmentEnds(napi_env env) {
   Claims& claims = TheClaims();
   const std::lock_guard<std::mutex> lock(claims.mutex);
-  const auto found = claims.holders.find(key);
-  if (found == claims.holders.end() || found->second.env != env) return;
-  found->second.env = nullptr;
-  if (is_forgotten || !found->second.was_open) claims.holders.erase(found);
+  claims.envs.erase(env);
+  for (auto next = claims.holders.begin(); next != claims.holders.end();) {
+    const auto held = next++;
+    if (held->second.env == env) ReleaseHeld(claims, held, false);
+  }
+}
+
+// Returns false if the thread is ending. Called with the mutex held.
+bool Enter(Claims& claims, Napi::Env env) {
+  if (!claims.envs.insert(env).second) return true;
+  const napi_env entered = env;
+  if (!env.AddCleanupHook([entered] { EnvironmentEnds(entered); }).IsEmpty()) return true;
+  claims.envs.erase(env);
+  return false;
 }
 
 bool ReadKey(Napi::Value value, std::string* key) {
@@ -57,18 +76,14 @@ Napi::Value Claim(const Napi::CallbackInfo& info) {
   std::string key;
   if (!ReadKey(info[0], &key)) return {};
   enum : uint32_t { kAnothers, kFirst, kHeir } claimed = kAnothers;
-  bool is_new = false;
   {
     Claims& claims = TheClaims();
     const std::lock_guard<std::mutex> lock(claims.mutex);
-    Holder& holder = claims.holders.emplace(key, Holder{nullptr, false}).first->second;
-    is_new = holder.env == nullptr;
-    if (is_new) holder.env = env;
-    if (holder.env == static_cast<napi_env>(env)) claimed = holder.was_open ? kHeir : kFirst;
-  }
-  if (is_new && env.AddCleanupHook([env, key] { ReleaseHeld(env, key, false); }).IsEmpty()) {
-    ReleaseHeld(env, key, false);
-    claimed = kAnothers;
+    if (Enter(claims, env)) {
+      Holder& holder = claims.holders.emplace(key, Holder{nullptr, false}).first->second;
+      if (holder.env == nullptr) holder.env = env;
+      if (holder.env == static_cast<napi_env>(env)) claimed = holder.was_open ? kHeir : kFirst;
+    }
   }
   return Napi::Number::New(env, claimed);
 }
@@ -80,7 +95,10 @@ void Release(const Napi::CallbackInfo& info) {
     ThrowType(info.Env(), "isForgotten must be a boolean");
     return;
   }
-  ReleaseHeld(info.Env(), key, info[1].As<Napi::Boolean>());
+  Claims& claims = TheClaims();
+  const std::lock_guard<std::mutex> lock(claims.mutex);
+  const auto found = claims.holders.find(key);
+  if (found != claims.holders.end() && found->second.env == static_cast<napi_env>(info.Env())) ReleaseHeld(claims, found, info[1].As<Napi::Boolean>());
 }
 
 void SinkOpened(const Napi::CallbackInfo& info) {

@@ -50,4 +50,17 @@ describe('a key', () => {
     expect(addon.claim('estate')).toBe(1)
     addon.release('estate', true)
   })
+
+  test('costs nothing any more when it is released, however often it is claimed', () => {
+    const key = 'k'.repeat(100_000)
+    const rounds = 10_000
+    const before = process.memoryUsage.rss()
+    let claimed = 0
+    for (let n = 0; n < rounds; n++) {
+      claimed += addon.claim(key)
+      addon.release(key, true)
+    }
+    expect(claimed).toBe(rounds)
+    expect(process.memoryUsage.rss() - before).toBeLessThan(rounds * key.length / 2)
+  })
 })
