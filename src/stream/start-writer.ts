@@ -4,7 +4,7 @@ import { createRing, createWriterBlock, LEAST_CAPACITY_BYTES, RingWord } from '.
 import { resolveCores, sayOnceThatAddonIsMissing } from './cores'
 import { Departure } from './departure'
 import type { Handle, Sharing } from './sharing/handle'
-import { keepRing, letRingGo, NOBODY } from './sharing/keeping'
+import { giveRingUp, keepRing, letRingGo, NOBODY } from './sharing/keeping'
 import { Port, progressWatch } from './port'
 import { addLeaver, removeLeaver } from './process-exit'
 import type { Connection } from './connection'
@@ -19,7 +19,10 @@ const forgotten = new FinalizationRegistry<{ port: Port, supervisor: Supervisor,
   port.producer.tryPublishNotice()
   supervisor.end()
   const hasStopped = progressWatch(port, exitTimeout)
-  new Watcher().watch(() => supervisor.isClosed || hasStopped())
+  new Watcher().watch(() => {
+    if (supervisor.hasFailed) supervisor.abandon() // nobody is left who could start it again
+    return supervisor.isClosed || hasStopped()
+  })
 })
 
 /** Streams whose writer other threads use. */
@@ -70,6 +73,7 @@ function followProcess (port: Port, supervisor: Supervisor, { exitTimeout, flush
   const forgetFlush = leaveOnSignals(flushOnSignal, departure)
   supervisor.onClosed = () => {
     if (!isShared) letRingGo(port.ring)
+    else if (supervisor.hasFailed) giveRingUp(port.ring)
     removeLeaver(departure)
     forgetReopen()
     forgetFlush()

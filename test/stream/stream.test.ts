@@ -124,6 +124,27 @@ test('a target that cannot be loaded is an error for whoever listens', async () 
   expect(error.message).toMatch(/missing\.js/)
 })
 
+test.each(['', 'share: true, '])('a stream of which the sink has failed, and that the application forgot, is collected, and its ring is freed: { %s… }', async (share) => {
+  const path = join(temporaryDirectory(), 'missing', 'app.log')
+  const { stdout, code } = await runScript(`
+    const rings = () => { global.gc(); return process.memoryUsage().arrayBuffers }
+    const before = rings()
+    const fail = () => new Promise((resolve) => {
+      const stream = require('pino-pinned').transport({ ${share}destination: ${JSON.stringify(path)}, capacity: '16mb' })
+      stream.write('lost\\n')
+      stream.once('error', () => resolve())
+    })
+    const held = setInterval(() => {}, 10)
+    ;(async () => {
+      for (let round = 0; round < 3; round++) await fail()
+      while (rings() - before > 1 << 20) await new Promise((resolve) => setTimeout(resolve, 10))
+      clearInterval(held)
+      console.log('freed')
+    })()
+  `, { execArgv: ['--expose-gc'], timeout: 100_000 })
+  expect({ stdout, code }).toEqual({ stdout: 'freed\n', code: 0 })
+})
+
 test('a stream that the application forgot is collected: its writer ends and its ring is freed', async () => {
   const path = file()
   const { stdout, code } = await runScript(`

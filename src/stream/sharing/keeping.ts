@@ -3,7 +3,7 @@ import { addon } from '../../affinity/addon'
 import { appendedFile } from '../../appended-file'
 import type { Settings } from '../../options'
 import { keptLayoutOf } from '../../ring/estate'
-import { RingWord, type Ring } from '../../ring/layout'
+import { GIVEN_BACK, RingWord, type Ring } from '../../ring/layout'
 
 /** The key of a ring that no other writer goes on with. */
 export const NOBODY = ''
@@ -19,3 +19,9 @@ export function keepRing (ring: Ring, key: string, sink: Settings['sink']): void
 
 /** This thread has the ring no more; others may. */
 export function letRingGo ({ words }: Ring): void { addon?.letRingGo(words) }
+
+/** What is in the ring goes nowhere: its sink has failed, and nobody will start that writer again. */
+export function giveRingUp (ring: Ring): void {
+  Atomics.store(ring.words, RingWord.Adopted, GIVEN_BACK)
+  letRingGo(ring)
+}
