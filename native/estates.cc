@@ -79,7 +79,9 @@ std::vector<char> ContentsOf(const Ring& ring) {
   const uint64_t room = ring.bytes - layout.data_start;
   const uint32_t released = static_cast<uint32_t>(ring.word(layout.released).load());
   const uint32_t used = std::min(static_cast<uint32_t>(ring.word(layout.published).load()) - released, layout.capacity);
-  std::vector<char> contents(first, data);
+  std::vector<char> contents;
+  contents.reserve(layout.data_start + used);
+  contents.assign(first, data);
   uint64_t done = 0;
   while (done < used) {
     const uint64_t place = (released + static_cast<uint32_t>(done)) & (layout.capacity - 1);
@@ -96,11 +98,15 @@ std::vector<char> ContentsOf(const Ring& ring) {
   return contents;
 }
 
+// No writer will look at it again, though its thread still has it: the main thread, which does not let go of anything as the process exits.
+bool IsOver(const Ring& ring) {
+  return ring.word(ring.layout.closed).load() != 0 || ring.word(ring.layout.adopted).load() == ring.layout.given_back;
+}
+
 // The last keeper of a ring is gone. Called with the mutex held.
 void Leave(Estates& estates, const Ring& ring) {
   const EstateLayout& layout = ring.layout;
-  if (ring.word(layout.closed).load() != 0) return;
-  if (ring.word(layout.adopted).load() == layout.given_back) return;
+  if (IsOver(ring)) return;
   // Whoever comes upon the ring later, in a message that nobody had read, finds that it is nobody's any more.
   ring.word(layout.tallied).store(1);
   ring.word(layout.adopted).store(layout.given_back);
@@ -109,12 +115,13 @@ void Leave(Estates& estates, const Ring& ring) {
   estates.bytes_left += estates.left.back().bytes.size();
 }
 
-void LetGo(Estates& estates, napi_env env, std::map<const void*, Ring>::iterator ring) {
+// The reference of another thread's is that thread's alone to touch.
+void LetGo(Estates& estates, napi_env env, std::map<const void*, Ring>::iterator ring, bool leaves = true) {
   std::list<Keeper>& keepers = ring->second.keepers;
   const auto own = std::find_if(keepers.begin(), keepers.end(), [env](const Keeper& keeper) { return keeper.env == env; });
   if (own == keepers.end()) return;
   if (keepers.size() == 1) {
-    Leave(estates, ring->second);
+    if (leaves) Leave(estates, ring->second);
     estates.rings.erase(ring);
   } else {
     keepers.erase(own);
@@ -126,7 +133,7 @@ std::list<Estate> TakeOrphaned(Estates& estates) {
   std::list<Estate> orphaned;
   for (auto next = estates.left.begin(); next != estates.left.end();) {
     const auto estate = next++;
-    const auto is_of_key = [&](const auto& ring) { return !estate->key.empty() && ring.second.key == estate->key; };
+    const auto is_of_key = [&](const auto& ring) { return !estate->key.empty() && ring.second.key == estate->key && !IsOver(ring.second); };
     if ((!estate->key.empty() && !estate->sink.is_known()) || estate->heir != nullptr || std::any_of(estates.rings.begin(), estates.rings.end(), is_of_key)) continue;
     estates.bytes_left -= estate->bytes.size();
     orphaned.splice(orphaned.end(), estates.left, estate);
@@ -134,27 +141,29 @@ std::list<Estate> TakeOrphaned(Estates& estates) {
   return orphaned;
 }
 
-// Writes the first of them and all others of its key to their file, if it can, and takes away those that it has written.
+// Writes the first of them and all others of its key to their file, as far as it can, and takes away those that it has written.
 void WriteOut(std::list<Estate>& orphaned) {
-  const Estate& first = orphaned.front();
-  std::vector<std::list<Estate>::iterator> written;
-  std::string begun, rest;
+  const std::string key = orphaned.front().key;
+  const FileSink sink = orphaned.front().sink;
+  std::list<std::pair<std::list<Estate>::iterator, std::string>> texts;
   for (auto estate = orphaned.begin(); estate != orphaned.end(); ++estate) {
-    if (estate != orphaned.begin() && (estate->key != first.key || first.key.empty())) continue;
+    if (estate != orphaned.begin() && (estate->key != key || key.empty())) continue;
     std::string text;
     size_t taken;
     if (!TextOf(estate->bytes, estate->layout, &text, &taken)) {
       if (taken > 0) return;  // The file may end inside a line that nothing else must follow.
       continue;
     }
-    written.push_back(estate);
+    text.erase(0, taken);
+    if (!text.empty() && text.back() != '\n') text.push_back('\n');
     // What the sink has a part of comes before anything else.
-    std::string& to = taken > 0 ? begun : rest;
-    to.append(text, taken, std::string::npos);
-    if (!to.empty() && to.back() != '\n') to.push_back('\n');
+    texts.emplace(taken > 0 ? texts.begin() : texts.end(), estate, std::move(text));
   }
-  if (written.empty() || !AppendTo(first.sink, begun + rest)) return;
-  for (const auto estate : written) orphaned.erase(estate);
+  for (const auto& [estate, text] : texts) {
+    // Of what nobody inherits, better some lines than none. Of the rest a next writer has all or nothing.
+    if (!text.empty() && !(key.empty() ? AppendLinesTo(sink, text) : AppendTo(sink, text))) return;
+    orphaned.erase(estate);
+  }
 }
 
 // Nobody but the calling thread, which is ending, has them: the mutex is not held while it writes.
@@ -347,8 +356,7 @@ void LetRingGo(const Napi::CallbackInfo& info) {
   const auto found = estates.rings.find(words);
   if (found == estates.rings.end()) return;
   // What is for no other writer is told of, by who lets it go.
-  if (found->second.key.empty()) estates.rings.erase(found);
-  else LetGo(estates, info.Env(), found);
+  LetGo(estates, info.Env(), found, !found->second.key.empty());
 }
 
 Napi::Value Inherit(const Napi::CallbackInfo& info) {

@@ -51,8 +51,12 @@ struct FileSink {
   bool is_known() const { return !path.empty() || fd >= 0; }
 };
 
-// False if nothing of it was written: it is not to be opened, or no regular file.
+// False if nothing of it was written: the file is not to be opened, is no regular one, or the disk has no room for all of it.
+// (Where the file system can't tell beforehand, there may be a part of it then, and true is returned.)
 bool AppendTo(const FileSink& sink, const std::string& text);
+
+// As many lines of it as the disk has room for. What goes lost of it at a file that could be opened, it says on stderr.
+bool AppendLinesTo(const FileSink& sink, const std::string& text);
 
 }  // namespace pino_pinned
 

@@ -6,7 +6,8 @@ import { keptLayoutOf, restoreRing } from '../../src/ring/estate'
 import { createRing, Flag, GIVEN_BACK, LEAST_CAPACITY_BYTES, openRing, RingCount, RingWord, type Ring } from '../../src/ring/layout'
 import { Producer } from '../../src/ring/producer'
 import { contents, drain, takeBatch, takeBytes } from '../ring/support'
-import { temporaryDirectory } from '../support/process'
+import { smallDisk } from '../faults/support'
+import { ROOT, runScript, temporaryDirectory } from '../support/process'
 import { once, startWorker, theAddon } from './support'
 
 const addon = theAddon()
@@ -212,6 +213,28 @@ onPosix('what nobody is left to inherit, as the last thread that had a ring of i
     expect([inherited(''), linesOf(file)]).toEqual([undefined, ['one', 'two']])
   })
 
+  test('does not wait for a ring that is closed, whose thread has not let go of it', async () => {
+    const file = path()
+    const closed = ringWith([])
+    addon.keepRing(closed.words, 'closed', keptLayoutOf(closed), file)
+    closed.words[RingWord.Closed] = 1
+    await leave('closed', [ringWith(['one\n'])], file)
+    addon.letRingGo(closed.words)
+    expect(readFileSync(file, 'utf8')).toBe('one\n')
+  })
+
+  test('is kept for nobody if it is nothing: there is room for the next 1024 rings', async () => {
+    const file = path()
+    const keeper = await startKeeper()
+    for (let n = 0; n < 1100; n++) {
+      const ring = ringWith([])
+      await keeper.tell('keepRing', ring.words, `empty ${n}`, keptLayoutOf(ring), file)
+    }
+    await keeper.terminate()
+    await leave('behind', [ringWith(['one\n'])], file)
+    expect(readFileSync(file, 'utf8')).toBe('one\n')
+  })
+
   test('goes to a descriptor too, if that is a file\'s', async () => {
     const file = path()
     await leave('descriptor', [ringWith(['one\n'])], openSync(file, 'a'))
@@ -278,5 +301,56 @@ onPosix('what nobody is left to inherit, as the last thread that had a ring of i
     await leave('half', [half, ringWith(['two\n'])], file)
     // What can be written is, all the same.
     expect([inherited('half'), linesOf(file)]).toEqual(['one\nhalf\n', ['two']])
+  })
+})
+
+const onLinux = process.platform === 'linux' ? describe : describe.skip
+
+onLinux('on a disk that has no room for all that nobody is left to inherit', () => {
+  /** Numbered lines, some KiB of them, and those of them that a file has. */
+  const text = (count: number): string[] => Array.from({ length: count }, (_, i) => `${i} ${'x'.repeat(i % 90)}\n`)
+  const onePage = 4096
+
+  /** Lines that a worker leaves in a ring of a key, in a program of its own. */
+  async function leave (key: string, disk: string, count: number): Promise<{ left: string, stderr: string }> {
+    const { stdout, stderr, code } = await runScript(`
+      const { Worker } = require('node:worker_threads')
+      const { requireSource } = require(${JSON.stringify(join(ROOT, 'test', 'support', 'source.js'))})
+      const { createRing } = requireSource('ring/layout')
+      const { keptLayoutOf, restoreRing } = requireSource('ring/estate')
+      const { Producer } = requireSource('ring/producer')
+      const ring = createRing(1 << 20)
+      const producer = new Producer(ring)
+      for (let i = 0; i < ${count}; i++) producer.tryPublish(i + ' ' + 'x'.repeat(i % 90) + '\\n')
+      const addonPath = ${JSON.stringify(join(ROOT, 'build', 'Release', 'pino_pinned.node'))}
+      const args = [ring.words, ${JSON.stringify(key)}, keptLayoutOf(ring), ${JSON.stringify(join(disk, 'app.log'))}]
+      new Worker("const { addonPath, args } = require('node:worker_threads').workerData; require(addonPath).keepRing(...args)", { eval: true, workerData: { addonPath, args } })
+        .once('exit', () => {
+          const estate = require(addonPath).inherit(${JSON.stringify(key)})
+          if (estate === undefined) return
+          const { words } = restoreRing(estate, 1)
+          process.stdout.write(String(words[32] - words[96]))
+        })`)
+    expect(code).toBe(0)
+    return { left: stdout, stderr }
+  }
+
+  test.each([['', 3], ['', 40], ['inherited', 3], ['inherited', 40]])('key %j: there are whole lines alone, or it waits, all of it, for who may inherit it; %i pages are free', async (key, pages) => {
+    const disk = smallDisk('512k')
+    const file = join(disk, 'app.log')
+    writeFileSync(file, '')
+    writeFileSync(join(disk, 'ballast'), Buffer.alloc(512 * 1024 - pages * onePage))
+    const all = text(6000)
+    const { left, stderr } = await leave(key, disk, all.length)
+    const there = readFileSync(file, 'utf8')
+    if (key === '') {
+      const lines = there.split('\n').length - 1
+      expect(there).toBe(all.slice(0, lines).join(''))
+      expect(there.length + all[lines]!.length).toBeGreaterThan(pages * onePage)
+      expect(stderr).toBe(`pino-pinned: ${all.length - lines} lines were left as a thread ended: the sink failed, ENOSPC (${file})\n`)
+    } else {
+      expect({ there, stderr }).toEqual({ there: '', stderr: '' })
+      expect(Number(left)).toBeGreaterThan(all.join('').length)
+    }
   })
 })
