@@ -36,6 +36,11 @@ export class Departure implements Leaver, SignalLeaver {
   holdIdle (): boolean { return this.#supervisor.holdIdle() }
 
   leaveNow (): void {
+    this.#deliver()
+    if (this.#supervisor.hasEnded) this.#supervisor.letOthersGo()
+  }
+
+  #deliver (): void {
     const port = this.#port
     const supervisor = this.#supervisor
     if (supervisor.hasEnded || supervisor.hasFailed) return

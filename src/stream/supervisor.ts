@@ -167,6 +167,9 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     this.#worker.unref()
   }
 
+  /** The writer has ended with the process: what other threads log now, they have to themselves. */
+  letOthersGo (): void { this.#roster.close() }
+
   /** Ends the thread as it stands: its time to end by itself ran out. */
   abandon (): void {
     this.#closed()

@@ -88,3 +88,39 @@ onPosix('when a worker that has a writer of its own is terminated, every line th
     expect(logged.get('w')!.length - once.length).toBeLessThanOrEqual(1)
   })
 })
+
+onPosix('when the main thread leaves by process.exit() under register, and logs to the same file', () => {
+  test.each([0, 10, 40])('workers lose no line that they log until they are gone, %i ms after their first lines', async (ms) => {
+    // Each twenty lines are told on stdout when `write` has returned: until the last moment.
+    const { printed, logged } = await runThreads(`
+      const target = { target: 'pino/file', options: { destination: file ?? workerData.file } }
+      const logger = pino({ base: null, timestamp: false }, pino.transport(target))
+      if (isMainThread) {
+        logger.info({ who: 'main', i: 0 })
+        let up = 0
+        for (let at = 0; at < 3; at++) {
+          new Worker(__filename, { workerData: { at, file } }).once('message', () => {
+            if (++up === 3) setTimeout(() => process.exit(), ${ms})
+          })
+        }
+      } else {
+        const { at } = workerData
+        let i = 0
+        const log = () => {
+          for (let n = 0; n < 20; n++) logger.info({ who: 'w' + at, i: i++ }, 'x'.repeat(i % 70))
+          require('node:fs').writeSync(1, at + '\\n')
+          if (i === 20) parentPort.postMessage('up')
+          setTimeout(log, 1)
+        }
+        log()
+      }`, { execArgv: ['--require', REGISTER] })
+    expect(logged.get('main')).toEqual([0])
+    for (let at = 0; at < 3; at++) {
+      const count = printed.filter((each) => each === at).length * 20
+      const list = logged.get(`w${at}`)!
+      const once = [...new Set(list)]
+      expect({ at, isInOrder: isAscending(once), lines: once.slice(0, count) }).toEqual({ at, isInOrder: true, lines: numbers(0, count) })
+      expect(list.length - once.length).toBeLessThanOrEqual(1)
+    }
+  })
+})
