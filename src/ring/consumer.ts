@@ -250,20 +250,25 @@ export class Consumer implements Mark {
     Atomics.store(this.#words, RingWord.BatchTaken, this.#batchTaken)
   }
 
-  /** Gives up what would be gathered next on its own: a line, which is counted as skipped, or a notice. It goes nowhere. */
-  skipNext (): void {
+  /**
+   * Gives up what would be gathered next on its own: a line, which is counted as skipped, or a notice. It goes nowhere.
+   *
+   * @returns the notice, if it was one
+   */
+  skipNext (): string | null {
     const words = this.#words
-    let isNotice = false
-    for (let isLast = false; !isLast && !isNotice && this.available > 0;) {
+    let notice: string | null = null
+    for (let isLast = false; !isLast && notice === null && this.available > 0;) {
       const place = DATA_START + (this.position & this.#mask)
       const size = words[place >> 2]!
       const meta = words[(place >> 2) + 1]!
-      isNotice = (meta & 0xFF) === Kind.Dropped && this.#noticeOf(place + HEADER_BYTES, size) !== null
+      if ((meta & 0xFF) === Kind.Dropped) notice = this.#noticeOf(place + HEADER_BYTES, size)
       isLast = (meta & 0xFF) === Kind.Line && (meta >> 16 & Flag.Last) !== 0
       this.position = (this.position + recordBytes(size)) | 0
     }
-    if (!isNotice) this.skipped++
+    if (notice === null) this.skipped++
     this.release()
+    return notice
   }
 
   /** How far `gather` has come, to release up to there later. */

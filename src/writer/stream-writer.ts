@@ -73,7 +73,7 @@ export class StreamWriter {
 
   /**
    * After two deaths at one position lines are fed one by one. A line that was being fed alone when the last writer died
-   * is the culprit: it is given up.
+   * is the culprit: it is given up. What it tells of dropped lines, the application hears instead of the log.
    */
   #startCarefully (): void {
     for (const outlet of this.#thread.outlets) {
@@ -82,7 +82,8 @@ export class StreamWriter {
       if (!isFound && !this.#thread.data.isCareful) continue
       consumer.look()
       this.#carefulUntil.set(outlet, consumer.published)
-      if (isFound) consumer.skipNext()
+      const notice = isFound ? consumer.skipNext() : null
+      if (notice !== null) this.#thread.warn(new Error(`the log writer's target died of this line, which the log goes without: ${notice.trimEnd()}`))
       consumer.ring.words[RingWord.FedAlone] = 0
     }
   }

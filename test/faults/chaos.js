@@ -37,6 +37,12 @@ const pauses = { ours: new Pauses(), noOp: new Pauses() }
 const demand = (isKept, promise) => { if (!isKept) broken.push(promise) }
 for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, (error) => demand(false, `${event}: ${error?.stack}`))
 process.removeAllListeners('warning') // one a stream is expected: its writer died
+/** What the stream tells of drops, as its target died of the lines that do. */
+const noticesLeftOut = []
+process.on('warning', ({ message }) => {
+  const notice = /which the log goes without: (.*)/.exec(message)?.[1]
+  if (notice !== undefined) noticesLeftOut.push(notice)
+})
 
 /** mulberry32 */
 function generator (state) {
@@ -141,7 +147,9 @@ async function settle ({ stream, sink, written }) {
   stream.end()
   await closed
   const stats = stream.stats()
+  await turn() // warnings come in a turn of their own
   const found = check(sink.takeText(), LONG_BYTES)
+  for (const notice of noticesLeftOut.splice(0)) found.told += JSON.parse(notice).dropped
   const delivered = found.numbers.length
   const where = `stream ${totals.streams}: `
   demand(found.torn.length === 0, `${where}no torn line, but ${JSON.stringify(found.torn.slice(0, 3))}`)

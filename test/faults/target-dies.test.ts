@@ -80,6 +80,30 @@ test('what tells of lines dropped reaches the log also where the line behind it 
   expect([...notices].reduce((sum, notice) => sum + JSON.parse(notice).dropped, 0)).toBe(linesDropped)
 })
 
+test('what tells of lines dropped is a warning where it kills the target itself: the log goes on without', async () => {
+  const path = logPath()
+  const options = { path, dies: 'throws', at: '"name":"pino-pinned"', always: true, stallsUntil: path + '.go' }
+  const { code, stdout, stderr } = await runScript(`
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ target: ${JSON.stringify(target)}, options: ${JSON.stringify(options)}, capacity: '64kb', exitTimeout: 20000 })
+    stream.once('ready', () => {
+      let n = 0
+      while (stream.stats().linesDropped < 100) stream.write(numbered(n++))
+      require('node:fs').writeFileSync(${JSON.stringify(path + '.go')}, '')
+      stream.end()
+    })
+    stream.once('close', () => {
+      const { linesAccepted, linesWritten, linesSkipped } = stream.stats()
+      console.log(JSON.stringify({ lines: linesAccepted, linesWritten, linesSkipped }))
+    })`)
+  const found = check(read(path))
+  const lines = found.numbers.length
+  expect({ code, ...JSON.parse(stdout) }).toEqual({ code: 0, lines, linesWritten: lines, linesSkipped: 0 })
+  expect(found).toMatchObject({ torn: [], told: 0 })
+  const notices = [...stderr.matchAll(/which the log goes without: (.*)/g)].map(([, notice]) => JSON.parse(notice!).dropped)
+  expect(notices.reduce((sum, dropped) => sum + dropped, 0)).toBe(100)
+})
+
 test('a target that never calls back holds nothing up: lines fill the ring and are dropped, and the stream can end', async () => {
   const { stream } = open({ target, options: { path: logPath(), neverCallsBack: true }, capacity: '64kb', exitTimeout: 100 })
   await until(() => stream.ready)

@@ -2,7 +2,7 @@
 
 /**
  * A pino transport that goes wrong as told. It appends each line to `path` at once, so that what it was handed is there.
- * `dies`: how, at the line numbered `at`; only the first time, unless `always`.
+ * `dies`: how, at the line numbered `at`, or with that text; only the first time, unless `always`.
  */
 
 const { appendFileSync, existsSync, writeFileSync } = require('node:fs')
@@ -27,7 +27,7 @@ module.exports = async ({ path, dies, at, always = false, stallsUntil, neverCall
   const isFirst = !existsSync(path + '.died')
   appendFileSync(path + '.loads', JSON.stringify(more ?? null) + '\n')
   parentPort.on('message', (message) => appendFileSync(path + '.messages', JSON.stringify(message) + '\n'))
-  const mark = `"n":${at},`
+  const mark = typeof at === 'string' ? at : `"n":${at},`
   const stream = new Writable({
     decodeStrings: false,
     write (chunk, encoding, callback) {

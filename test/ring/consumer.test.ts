@@ -326,7 +326,7 @@ describe('skipNext', () => {
   test('gives up one line, a long one whole, and counts it', () => {
     const { ring, producer, consumer } = newPair()
     publish(producer, 'culprit\n', 'y'.repeat(ring.mostPayload * 2) + '\n', 'good\n')
-    consumer.skipNext()
+    expect(consumer.skipNext()).toBeNull()
     expect(counts(ring)).toEqual([0, 0, 1])
     consumer.skipNext()
     expect(drain(consumer).toString()).toBe('good\n')
@@ -349,7 +349,7 @@ describe('skipNext', () => {
     const { ring, producer, consumer } = newPair()
     producer.drop(3, 10)
     publish(producer, 'good\n')
-    consumer.skipNext()
+    expect(consumer.skipNext()).toBe(noticeText(3, 1, 10))
     expect(drain(consumer).toString()).toBe('good\n')
     expect(counts(ring)).toEqual([1, 5, 0])
   })
