@@ -102,10 +102,11 @@ export class StreamWriter {
     const isEnding = thread.isEnding // before the last look at what others have left
     this.#turns.tookIn(thread.takeRings())
     if (thread.wantsReopen) thread.reopened(thread.reopenWanted)
-    // Before it gets more: one that is never idle shows only now that it has let go of what it had.
+    // Before it gets more: one that is never idle shows only now that it has let go of what it had. And never in the turn in
+    // which it got it: a stream that fails inside a write looks empty at once, and says 'error' when we have returned.
     if (!this.#canFlush) this.#confirm()
     const didWork = this.#turns.round((outlet, until) => !this.#isFull && this.#feed(outlet, until) ? 1 : 0) > 0
-    this.#confirm()
+    if (this.#canFlush) this.#confirm()
     for (const outlet of thread.outlets) outlet.answerFlush()
     for (const outlet of thread.giveBackRings()) this.#forget(outlet)
     if (isEnding && thread.outlets.every((outlet) => outlet.isTaken)) {

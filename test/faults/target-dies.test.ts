@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { runScript } from '../support/process'
 import { WAYS } from './target'
@@ -26,6 +26,37 @@ describe.each(WAYS.filter((way) => way !== 'runs out of memory'))('a target that
     const config = { code: 'PINO_CONFIG', config: { levels: 'as set' } }
     expect(read(path + '.messages').split('\n').filter((line) => line.includes('PINO_CONFIG')).map((line) => JSON.parse(line))).toEqual([config, config])
   })
+})
+
+/** A stage that hands lines on, and fails inside its first write of all. */
+const FAILING_STAGE = `
+  const { existsSync, writeFileSync } = require('node:fs')
+  const { Transform } = require('node:stream')
+  module.exports = ({ mark }) => new Transform({
+    transform (chunk, encoding, callback) {
+      if (existsSync(mark)) return callback(null, chunk)
+      writeFileSync(mark, '')
+      callback(new Error('on purpose'))
+    }
+  })`
+
+test.each(['the middle of a pipeline', 'one of several targets'])('%s that fails inside a write: what it was handed there is not taken for delivered', async (which) => {
+  const path = logPath()
+  const stage = join(dirname(path), 'stage.js')
+  writeFileSync(stage, FAILING_STAGE)
+  const first = { target: stage, options: { mark: path + '.died' } }
+  const last = { target, options: { path } }
+  const dying = { target, options: { path: path + '.second', dies: 'calls back with an error', at: 5 } }
+  const { stream, restarts, errors } = open(which === 'one of several targets' ? { targets: [last, dying] } : { pipeline: [first, last] })
+  // All of them before the writer is up, so that it hands them on in one piece.
+  for (let n = 0; n < 1000; n++) stream.write(numbered(n))
+  await until(() => restarts.length === 1)
+  await finish(stream)
+  const all = new Set(Array.from({ length: 1000 }, (_, n) => n))
+  expect(new Set(check(read(path)).numbers)).toEqual(all)
+  if (which === 'one of several targets') expect(new Set(check(read(path + '.second')).numbers)).toEqual(all)
+  expect(stream.stats()).toMatchObject({ restarts: 1, linesWritten: 1000, linesSkipped: 0 })
+  expect(errors).toEqual([])
 })
 
 test('a target that runs out of its memory (resourceLimits) is loaded again, and gets every line that it had not let go of', async () => {
