@@ -13,21 +13,27 @@ import { dirname, join } from 'node:path'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { coverEvalWorkers, tidyFlags } from './eval-workers'
 import { ENVIRONMENT_VARIABLE, readEnvironment } from './options'
-import { unseen } from './unseen'
 import { isWriterData } from './writer-data'
 
 /** Node's own way from a name to a file. It is not in the types; CommonJS and CommonJS that ES modules import go through it. */
 type ResolveFilename = (request: string, parent: { filename?: string | null } | undefined | null, isMain?: unknown, options?: unknown) => string
-interface Resolver { _resolveFilename: ResolveFilename }
+interface Resolver {
+  _resolveFilename: ResolveFilename
+  /** What it has found: for a name and the directories where it would look, separated by NUL, a file. */
+  _pathCache?: Record<PropertyKey, unknown>
+}
 
-/** On the process's one `Module`, so that other copies of this file see it: once is enough. */
+/** What such a key begins with where thread-stream is looked for. */
+const LOOK_UP = 'thread-stream\0'
+
+/** A key that Node's cache of paths has, but does not list, once register is in it: other copies of this file see it too. */
 const REGISTERED = Symbol.for('pino-pinned.register')
 const STAND_IN = join(__dirname, 'thread-stream.js')
 
 tidyFlags()
 if (!isTransportWorker()) {
   readEnvironment(process.env[ENVIRONMENT_VARIABLE])
-  register(Module as unknown as Resolver & { [REGISTERED]?: true })
+  register(Module as unknown as Resolver)
 }
 
 /** A worker inherits `--import`. In pino's and in our own there is a transport already. */
@@ -37,15 +43,41 @@ function isTransportWorker (): boolean {
   return isWriterData(workerData) || isThreadStreams
 }
 
-function register (resolver: Resolver & { [REGISTERED]?: true }): void {
-  if (resolver[REGISTERED] === true) return
-  resolver[REGISTERED] = true
+/**
+ * Nothing of ours is on the call stack while Node looks for a file: of a module that is not there it tells what it would
+ * tell without us.
+ */
+function register (resolver: Resolver): void {
+  const found = resolver._pathCache ?? {}
+  if (found[REGISTERED] === true) return
+  resolver._pathCache = new Proxy(found, {
+    get: (_, key) => {
+      if (typeof key === 'string' && key.startsWith(LOOK_UP)) {
+        const [, directory] = key.split('\0', 2)
+        if (directory === module.paths[0] || isPino(directory)) return STAND_IN
+      }
+      return key === REGISTERED || found[key]
+    }
+  })
+  if (!isAsked(resolver)) standBefore(resolver)
+  coverEvalWorkers()
+}
+
+/** Whether Node's cache is looked into: who has put a resolver of his own in Node's place, as Yarn's Plug'n'Play does, may not. */
+function isAsked (resolver: Resolver): boolean {
+  try {
+    return resolver._resolveFilename('thread-stream', module) === STAND_IN
+  } catch {
+    return false
+  }
+}
+
+function standBefore (resolver: Resolver): void {
   const { _resolveFilename: resolveFilename } = resolver
   resolver._resolveFilename = function (request, parent, isMain, options) {
     if (request === 'thread-stream' && isPino(parent?.filename)) return STAND_IN
-    return unseen([__filename], () => Reflect.apply(resolveFilename, this, [request, parent, isMain, options]))
+    return Reflect.apply(resolveFilename, this, [request, parent, isMain, options])
   }
-  coverEvalWorkers()
 }
 
 /** Whether a file belongs to a package of the name pino. */

@@ -292,21 +292,94 @@ describe('pino-pinned/register', () => {
       const named = (text: string): string => text.replaceAll('./nothing.mjs', 'pino-pinned/register')
       expect(covered).toEqual({ ...plain, stdout: named(plain.stdout), stderr: named(plain.stderr), ms: covered.ms })
     })
+  })
 
-    test('leaves the errors of modules that are not there what they were, with their call stacks', async () => {
+  describe.each(['--require', '--import'])('%s', (flag) => {
+    /** Runs the same with register and without; what another file in its place brings about by itself is in both. */
+    const withAndWithout = async (main: string, text: string, more: string[] = []): Promise<[plain: Finished, covered: Finished]> => {
       const application = new Application(PACKAGES)
-      application.write('app.cjs', `
-        for (const load of [() => require('./missing'), () => require.resolve('missing'), () => require(''), () => require(3), () => require('node:missing'), () => require.resolve('./x', 3)]) {
-          try { load() } catch (error) { console.log(error.code, error.requireStack, error.stack) }
+      application.write('nothing.cjs', "require('node:worker_threads')")
+      application.write('requires.cjs', "require('./gone')")
+      application.write(main, text)
+      const [plain, covered] = await Promise.all(['./nothing.cjs', 'pino-pinned/register'].map((name) => application.run([...more, flag, name, main])))
+      return [plain!, { ...covered!, ms: plain!.ms }]
+    }
+
+    test.each([
+      [[]], [['--stack-trace-limit=3']], [['--enable-source-maps']]
+    ])('leaves the errors of modules that are not there what they were, with their call stacks, with %j', async (more) => {
+      const [plain, covered] = await withAndWithout('app.cjs', `
+        const Module = require('node:module')
+        const tell = (error) => console.log(error.name, error.code, error.requireStack, Object.keys(error), error.stack)
+        const loads = [
+          () => require('./missing'), () => require.resolve('missing'), () => require(''), () => require(3), () => require('node:missing'), () => require.resolve('./x', 3),
+          () => require.resolve('missing', { paths: ['/'] }), () => require('./requires.cjs'), () => Module.createRequire(__filename)('missing'),
+          () => Module.createRequire(__filename).resolve('missing'), () => (0, Module._resolveFilename)('missing', module)
+        ]
+        const deep = (depth, act) => depth === 0 ? act() : deep(depth - 1, act)
+        const all = () => {
+          for (const depth of [0, 20]) {
+            for (const load of loads) try { deep(depth, load) } catch (error) { tell(error) }
+          }
         }
-        const { _resolveFilename } = require('node:module')
-        console.log(_resolveFilename.length, _resolveFilename.name)`)
-      const [plain, covered] = await withAndWithout(application, 'app.cjs')
-      expect(plain.stdout).toContain('MODULE_NOT_FOUND')
-      // From Node 22 on a function tells its name by the object that has it, and this one's has ours.
-      const named = (text: string): string => text.replaceAll('.<anonymous> (node:internal/modules/cjs/loader', '._resolveFilename (node:internal/modules/cjs/loader')
-      expect({ ...covered, stdout: named(covered.stdout) }).toEqual({ ...plain, stdout: named(plain.stdout), ms: covered.ms })
+        all()
+        for (const limit of [0, 1, Infinity, undefined]) {
+          Error.stackTraceLimit = limit
+          all()
+        }
+        Error.stackTraceLimit = 10
+        const tellSite = (site) => [site.getFileName(), site.getFunctionName(), site.getMethodName(), site.getTypeName(), String(site)].join()
+        for (const prepare of [(error, sites) => sites.map(tellSite).join('\\n'), (error, sites) => ({ frames: sites.length })]) {
+          Error.prepareStackTrace = prepare
+          all()
+        }
+        Error.prepareStackTrace = undefined
+        import('./requires.cjs').catch(tell).then(() => import('./missing.cjs')).catch(tell)`, more)
+      expect(plain.stdout.match(/ MODULE_NOT_FOUND/g)!.length).toBeGreaterThan(100)
+      expect(covered).toEqual(plain)
     })
+
+    test.each([
+      ['a module', 'app.cjs', "require('./requires.cjs')"], ['an ES module', 'app.mjs', "import './requires.cjs'"]
+    ])('leaves what Node says of %s that ends the process for want of another what it was', async (_, name, text) => {
+      const [plain, covered] = await withAndWithout(name, text)
+      expect(plain.stderr).toMatch(/^node:internal[^]*Cannot find module '\.\/gone'/)
+      expect(covered).toEqual(plain)
+    })
+
+    test('changes nothing that can be seen of Node\'s modules, of the process and of what is global', async () => {
+      const [plain, covered] = await withAndWithout('app.cjs', `
+        const { isProxy } = require('node:util').types
+        const Module = require('node:module')
+        const told = (value) => typeof value === 'function' ? [value.name, value.length, String(value), isProxy(value), Object.getOwnPropertyNames(value)] : typeof value
+        const properties = (of) => Reflect.ownKeys(of).map((key) => {
+          const { value, ...rest } = Object.getOwnPropertyDescriptor(of, key)
+          return [String(key), rest, told(value), String(rest.get)]
+        })
+        const places = { Module, prototype: Module.prototype, process, global, Error, Function: Function.prototype, fs: require('fs'), env: process.env }
+        for (const [name, place] of Object.entries(places)) console.log(name, JSON.stringify(properties(place)))
+        console.log(Object.getPrototypeOf(Module._pathCache), Object.keys(Module._pathCache).filter((key) => key.includes('thread-stream')), 'x' in Module._pathCache)
+        for (const name of process.eventNames()) console.log(name, process.listeners(name).map(String))
+        console.log(Object.keys(require.cache).length, module.children, Error.stackTraceLimit)`)
+      expect(plain.stdout).toContain('_resolveFilename')
+      expect(covered).toEqual(plain)
+    })
+  })
+
+  test('goes before a resolver in the place of Node\'s that does not look into its cache, as that of Yarn\'s Plug\'n\'Play', async () => {
+    const application = new Application(PACKAGES)
+    application.write('resolver.cjs', `
+      const Module = require('node:module')
+      const { _resolveFilename: resolveFilename } = Module
+      Module._resolveFilename = (...args) => { // with nothing that was found before
+        const { _pathCache: found } = Module
+        Module._pathCache = {}
+        try { return resolveFilename(...args) } finally { Module._pathCache = found }
+      }`)
+    application.write('app.cjs', COMMON_JS)
+    const { stdout, stderr } = await application.run(['--require', './resolver.cjs', '--require', 'pino-pinned/register', 'app.cjs'])
+    expect({ stdout, stderr }).toEqual({ stdout: 'cjs ThreadStream function\n', stderr: '' })
+    expect(messages(application.read('out.log'))).toEqual(['from cjs'])
   })
 
   test('starts nothing, and changes nothing, in the writer: a target that uses pino there gets pino\'s own transports', async () => {
