@@ -150,7 +150,7 @@ void WriteOut(std::list<Estate>& orphaned) {
     if (estate != orphaned.begin() && (estate->key != key || key.empty())) continue;
     std::string text;
     size_t taken;
-    if (!TextOf(estate->bytes, estate->layout, &text, &taken)) {
+    if (!TextOf(estate->bytes, estate->layout, key.empty(), &text, &taken)) {
       if (taken > 0) return;  // The file may end inside a line that nothing else must follow.
       continue;
     }

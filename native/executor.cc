@@ -35,7 +35,7 @@ constexpr uint32_t kNewline = 2;
 
 }  // namespace
 
-bool TextOf(const std::vector<char>& estate, const EstateLayout& layout, std::string* text, size_t* taken) {
+bool TextOf(const std::vector<char>& estate, const EstateLayout& layout, bool lines_alone, std::string* text, size_t* taken) {
   *taken = 0;
   const uint32_t slot = At<uint32_t>(estate, layout.totals_slot) & 1;
   const double position = At<double>(estate, layout.position + slot * layout.totals_stride);
@@ -61,7 +61,8 @@ bool TextOf(const std::vector<char>& estate, const EstateLayout& layout, std::st
       text->append(estate.data() + at + kRecordHeaderBytes, payload);
       is_inside = (flags & layout.last) == 0;
     } else if ((meta & kKind) != layout.time) {
-      return false;
+      // What the sink has taken may hold its words.
+      if (!lines_alone || is_inside || text->size() < *taken) return false;
     }
     at += RecordBytes(payload);
   }

@@ -39,8 +39,9 @@ constexpr size_t kRecordHeaderBytes = 8;
 inline uint64_t RecordBytes(uint32_t payload) { return kRecordHeaderBytes + ((uint64_t{payload} + 7) & ~uint64_t{7}); }
 
 // What the sink is still to get of an estate. False if it takes a writer to say: there is more in it than whole lines.
-// `taken` are the bytes that it got of the first of them, whatever is said.
-bool TextOf(const std::vector<char>& estate, const EstateLayout& layout, std::string* text, size_t* taken);
+// `taken` are the bytes that it got of the first of them, whatever is said. With `lines_alone` records that are no lines are left
+// out instead, such as notices of dropped ones: no writer will ever say what they mean.
+bool TextOf(const std::vector<char>& estate, const EstateLayout& layout, bool lines_alone, std::string* text, size_t* taken);
 
 // A file that lines are appended to: a path, or a descriptor if that is empty; and how it is made if it is not there.
 struct FileSink {

@@ -288,6 +288,35 @@ onPosix('what nobody is left to inherit, as the last thread that had a ring of i
     expect(readFileSync(file, 'utf8')).toBe('one\nparting\ntwo\n')
   })
 
+  test.each([
+    ['', 'one\ntwo\n', undefined],
+    ['notice', undefined, 'one\n<0,0,0,1,0,0,0,0:100>\ntwo\n']
+  ])('is its lines, where dropped ones are told of between them and nobody is to have it; else it waits for who can tell: key %j', async (key, there, left) => {
+    const file = path()
+    const ring = ringWith(['one\n'])
+    const producer = new Producer(ring)
+    producer.drop(3, 100)
+    producer.tryPublishNotice()
+    producer.tryPublish('two\n')
+    await leave(key, [ring], file)
+    expect([existsSync(file) ? readFileSync(file, 'utf8') : undefined, inherited(key)]).toEqual([there, left])
+  })
+
+  test('is nothing where a notice may be among what the file has of the batch', async () => {
+    const file = path()
+    const ring = createRing(LEAST_CAPACITY_BYTES)
+    const producer = new Producer(ring)
+    producer.drop(3, 100)
+    producer.tryPublishNotice()
+    producer.tryPublish('one\n')
+    const consumer = new Consumer(ring, () => 'dropped\n')
+    consumer.gather()
+    takeBytes(consumer, 3)
+    writeFileSync(file, 'dro')
+    await leave('', [ring], file)
+    expect(readFileSync(file, 'utf8')).toBe('dro')
+  })
+
   test('is there for a next writer still if it is more than lines, or the file is none or not to be had', async () => {
     const fifo = path()
     execFileSync('mkfifo', [fifo])
