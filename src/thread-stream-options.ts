@@ -1,6 +1,7 @@
 /** Options of a stream in ThreadStream's place, from ThreadStream's own to our `Settings`. */
 
 import { isAbsolute, resolve } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { wrongType, wrongValue } from './errors'
 import { object, requireKnown, target } from './option-checks'
 import { readOptions, RING_OPTION_NAMES, type RingOptions, type Settings, type WriterWorkerOptions } from './options'
@@ -69,10 +70,25 @@ function asMade (settings: Settings): Settings {
 }
 
 /**
- * Whether it makes no difference which thread's writer has the sink: a target may send events, or count what it was given;
- * who starts a file anew wants to do so himself; and what the `Worker` is to be like, only its own stream can say.
+ * Whether it makes no difference which thread's writer has the sink: who starts a file anew wants to do so himself; options of a
+ * target that are more than they look like may be meant for this one; and what the `Worker` is to be like, only its own stream
+ * can say.
  */
 function isAnyThreads ({ sink, worker }: Settings): boolean {
-  const wants = Object.entries(worker).filter(([name, value]) => value !== undefined && name !== 'name' && name !== 'autoEnd')
-  return sink.kind === 'fd' && sink.append && wants.length === 0
+  const wants = Object.entries(worker).filter(([name, value]) => value !== undefined && name !== 'name' && name !== 'autoEnd' && !isPinosOwn(name, value))
+  return (sink.kind === 'fd' ? sink.append : isPlain(sink.options)) && wants.length === 0
+}
+
+/** pino asks for no flags in a worker of text, too: that has no main module, so it takes it for a preload. */
+function isPinosOwn (name: string, value: unknown): boolean {
+  return name === 'execArgv' && !isMainThread && Array.isArray(value) && value.length === 0
+}
+
+/** Whether a value is all in what it shows: shared memory, a getter or an object of a class may be another and look the same. */
+function isPlain (value: unknown, seen = new Set<unknown>()): boolean {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return true
+  seen.add(value)
+  const prototype = Object.getPrototypeOf(value)
+  if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) return false
+  return Object.values(Object.getOwnPropertyDescriptors(value)).every((each) => 'value' in each && isPlain(each.value, seen))
 }

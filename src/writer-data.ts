@@ -2,6 +2,7 @@
 
 import type { FdSink, TargetSink } from './options'
 import type { Handle } from './stream/sharing/handle'
+import type { InWords } from './stream/writer-errors'
 
 /** A ring that another thread attached: what it sends to the writer and to the writer's owner. */
 export interface Announcement {
@@ -56,6 +57,18 @@ export type WriterMessage =
   | { code: 'WARNING', err: Error, details?: ErrorDetails }
   /** The sink failed for good (`isFinal`), or the target did and a new one may do better. A target that sends this leaves that word out. */
   | { code: 'ERROR', err: Error, isFinal?: boolean, details?: ErrorDetails }
+
+/** What the streams that are attached to a writer hear, and say, on a channel of theirs. */
+export type GuestWord =
+  /** Of its owner: the writer has ended, is lost or goes on; or why it failed. */
+  | { failed: InWords | null }
+  /** Of the target: to be emitted by each of them. */
+  | { event: string, args: unknown[] }
+  /** Of one of them, to the target. */
+  | { message: unknown }
+
+/** @param channelName of the writer whose guests they are */
+export function guestsChannelName (channelName: string): string { return `${channelName}/guests` }
 
 /** What a message between threads leaves behind of an error: its own properties, such as `code` and `path`. */
 export type ErrorDetails = Record<string, string | number>

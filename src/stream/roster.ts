@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers'
 import { BroadcastChannel, receiveMessageOnPort } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
 import { letGo, openRing, RingWord, type Ring, ThreadCount, ThreadWord, WriterState, WriterWord } from '../ring/layout'
-import type { Announcement } from '../writer-data'
+import { type Announcement, guestsChannelName, type GuestWord } from '../writer-data'
 import { announce, isGivenBack, isTakenIn } from './sharing/announce'
 import { addTotals, dropsOf, highWaterOf, noTotals, totalsOf, type Totals } from './counts'
 import { closeIfMissed, isClosed } from './left-behind'
@@ -31,17 +31,23 @@ export class Roster {
   readonly channelName: string
   readonly #block: Int32Array
   #channel: BroadcastChannel | undefined
+  #messages: BroadcastChannel | undefined
   readonly #rings = new Map<number, Attached>()
   readonly #threads = new Map<number, Thread>()
   /** Of threads that are gone. */
   readonly #departed = noTotals()
   #timer: NodeJS.Timeout | undefined
   readonly #onTakenIn: () => void
+  readonly #onMessage: ((message: unknown) => void) | undefined
 
-  /** @param onTakenIn is called when the writer has taken in a ring that it had missed */
-  constructor (channelName: string, block: Int32Array, onTakenIn: () => void) {
+  /**
+   * @param onTakenIn is called when the writer has taken in a ring that it had missed
+   * @param onMessage takes what the streams of these rings send to the target, if there is one
+   */
+  constructor (channelName: string, block: Int32Array, onTakenIn: () => void, onMessage?: (message: unknown) => void) {
     this.channelName = channelName
     this.#onTakenIn = onTakenIn
+    this.#onMessage = onMessage
     this.#block = block
   }
 
@@ -54,7 +60,16 @@ export class Roster {
       this.look()
     }
     this.#channel.unref()
+    this.#takeMessages()
     announce(this.channelName, this.#block, [])
+  }
+
+  #takeMessages (): void {
+    const onMessage = this.#onMessage
+    if (onMessage === undefined) return
+    this.#messages = new BroadcastChannel(guestsChannelName(this.channelName))
+    this.#messages.onmessage = ({ data }) => { if ('message' in (data as GuestWord)) onMessage((data as { message: unknown }).message) }
+    this.#messages.unref()
   }
 
   /** No ring will be attached any more. */
@@ -72,6 +87,7 @@ export class Roster {
       }
     }
     this.#channel?.close()
+    this.#messages?.close()
     this.#channel = undefined
     clearTimeout(this.#timer)
   }

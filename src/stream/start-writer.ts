@@ -31,24 +31,25 @@ const owners = new Set<RingStream>()
 /**
  * Gives a stream a writer of its own.
  *
- * @param shared how other threads find it, if they may
+ * @param shared how other threads find it, if they may; and whether another owner's had the sink before
  * @param kept what the stream logs through already, while it has no writer
  */
-export function startWriter (stream: RingStream, settings: Settings, shared?: { key: string, isHeir: boolean }, kept?: Port): Connection & { writer: Supervisor } {
+export function startWriter (stream: RingStream, settings: Settings, shared?: { key: string | null, isHeir: boolean }, kept?: Port): Connection & { writer: Supervisor } {
   const cores = resolveCores(settings)
   sayOnceThatAddonIsMissing()
   const ring = kept?.ring ?? createRing(Math.max(settings.capacity, LEAST_CAPACITY_BYTES))
   ring.words[RingWord.Id] = ring.words[RingWord.MovesOn] = 0
-  if (shared !== undefined) keepRing(ring, shared.key, settings.sink)
+  const key = shared?.key ?? null
+  if (key !== null) keepRing(ring, key, settings.sink)
   // The main thread's own end waits for the writer; a worker can be ended with its writer, without a word to either.
   else if (!isMainThread) keepRing(ring, NOBODY, settings.sink)
   // What the main thread ends, it ends for all: there is no other that outlives it. Unless they do not know of each other.
-  const isPassedOn = shared !== undefined && (!isMainThread || settings.share === 'unasked')
-  const sharing: Sharing = { key: shared?.key ?? null, isHeir: shared?.isHeir ?? false, isPassedOn }
+  const isPassedOn = key !== null && (!isMainThread || settings.share === 'unasked')
+  const sharing: Sharing = { key, isHeir: shared?.isHeir ?? false, isPassedOn }
   const supervisor = new Supervisor(createWriterBlock(), ring, settings, cores, stream, sharing)
   const port = kept ?? new Port(ring, supervisor.block, supervisor, { ...settings, patienceMs: stream.patienceMs(settings) })
   if (kept !== undefined) port.moveTo(supervisor, supervisor.block)
-  followProcess(port, supervisor, settings, shared !== undefined)
+  followProcess(port, supervisor, settings, key !== null)
   forgotten.register(stream, { port, supervisor, exitTimeout: settings.exitTimeout })
   if (settings.sink.kind === 'target') {
     stream.on('message', (message: unknown, transferList?: readonly Transferable[]) => supervisor.post(message, transferList))

@@ -14,6 +14,9 @@ export interface SupervisorHost {
   onEnded (): void
 }
 
+/** Whether this is what pino tells a target of itself: the levels and keys of the logger. */
+export function isConfig (message: unknown): boolean { return (message as { code?: unknown } | null)?.code === 'PINO_CONFIG' }
+
 /** Apart: a closure made in the supervisor's constructor would share its scope with the others there, and these live on. */
 export function strongReference<T extends object> (object: T): Pick<WeakRef<T>, 'deref'> {
   return { deref: () => object }

@@ -1,20 +1,20 @@
 import { existsSync } from 'node:fs'
 import { setTimeout } from 'node:timers'
-import { BroadcastChannel, SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads'
+import { SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
 import { codedError } from '../errors'
 import { nameOfSink } from '../option-sink'
 import type { Settings } from '../options'
 import { Command, RingCount, RingWord, WriterState, WriterWord, type Ring } from '../ring/layout'
 import type { WriterData, WriterMessage } from '../writer-data'
-import { stateChannelName } from './sharing/announce'
+import { tellGuests } from './sharing/announce'
 import type { Totals } from './counts'
 import { type Handle, makeHandle, type Sharing } from './sharing/handle'
 import { type Lack, Lacks } from './lacks'
 import { OsThreads } from './os-threads'
 import { withoutPreloads, withPreloads } from './preloads'
 import { Roster } from './roster'
-import { strongReference, type SupervisorHost } from './supervisor-host'
+import { isConfig, strongReference, type SupervisorHost } from './supervisor-host'
 import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
 import { WriterBlock } from './writer-block'
 import { asError, inWords, type InWords, notStartedNow } from './writer-errors'
@@ -77,7 +77,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     Atomics.store(this.block, WriterWord.SaysIfWaiting, settings.sink.kind === 'fd' ? 1 : 0)
     this.#sharing = sharing
     this.#ring = ring
-    this.#roster = new Roster(`pino-pinned/${process.pid}/${Math.random().toString(36).slice(2)}`, this.block, () => this.#orderEnd())
+    this.#roster = new Roster(`pino-pinned/${process.pid}/${Math.random().toString(36).slice(2)}`, this.block, () => this.#orderEnd(), settings.sink.kind === 'target' ? (message) => this.#postFor(message) : undefined)
     this.#settings = settings
     this.#cores = cores
     this.#host = strongReference(host)
@@ -153,8 +153,13 @@ export class Supervisor extends WriterBlock implements WriterAccess {
 
   /** To the target, in its thread. */
   post (message: unknown, transferList?: readonly unknown[]): void {
-    if ((message as { code?: unknown } | null)?.code === 'PINO_CONFIG') this.#config = message
+    if (isConfig(message)) this.#config = message
     this.#worker.postMessage(message, transferList as [])
+  }
+
+  /** For a stream of another thread. What pino says of itself a target is to hear once. */
+  #postFor (message: unknown): void {
+    if (!isConfig(message) || this.#config === undefined) this.post(message)
   }
 
   ref (): void {
@@ -383,10 +388,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
 
   /** Streams of other threads look at the state now. */
   #tellState (failed: InWords | null = null): void {
-    if (!this.#isShared) return
-    const channel = new BroadcastChannel(stateChannelName(this.#roster.channelName))
-    channel.postMessage(failed)
-    channel.close()
+    if (this.#isShared) tellGuests(this.#roster.channelName, { failed })
   }
 
   #fail (error: Error): void {

@@ -3,6 +3,7 @@ import type { Consumer, Mark } from '../ring/consumer'
 import type { TargetSink } from '../options'
 import { RingWord } from '../ring/layout'
 import { showWork } from './closing-work'
+import { forwardEvents } from './forward-events'
 import { loadTarget, type TargetStream } from './load-target'
 import type { RingOutlet } from './rings'
 import { Turns } from './turns'
@@ -52,6 +53,7 @@ export class StreamWriter {
     const stop = (error: unknown): void => this.#fail(error)
     process.on('uncaughtException', stop)
     process.on('unhandledRejection', stop)
+    forwardEvents(this.#thread)
     // A turn of the event loop later: what was sent to the target while it was loaded reaches it before the first line.
     this.#open().then(() => setImmediate(() => this.#soon()), stop)
   }

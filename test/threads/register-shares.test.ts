@@ -163,7 +163,8 @@ onLinux('under register, though nobody said so,', () => {
   })
 
   test.each([
-    ['a target, which may send events', `{ target: ${TARGET}, options: { path } }`, ''],
+    ['a target with options that are more than they look like', `{ target: ${TARGET}, options: { path, shared: new SharedArrayBuffer(8) } }`, ''],
+    ['a target with share=false', `{ target: ${TARGET}, options: { path } }`, ',share=false'],
     ['a file that is to be begun anew', "{ target: 'pino/file', options: { destination: path, append: false } }", ''],
     ['a worker with an environment of its own', "{ target: 'pino/file', options: { destination: path }, worker: { env: {} } }", ''],
     ['a worker with limits of its own', "{ target: 'pino/file', options: { destination: path }, worker: { resourceLimits: { stackSizeMb: 8 } } }", ''],

@@ -1,6 +1,6 @@
 import { BroadcastChannel } from 'node:worker_threads'
 import { GIVEN_BACK, RingWord, type Ring, WriterWord } from '../../ring/layout'
-import type { Announcement } from '../../writer-data'
+import { type Announcement, guestsChannelName, type GuestWord } from '../../writer-data'
 
 /**
  * Tells the writer and its owner of a ring. Both ends read the channel without an event loop if they must. Whoever does
@@ -20,8 +20,12 @@ export function announce (channelName: string, block: Int32Array, announcements:
   Atomics.notify(block, WriterWord.Wake)
 }
 
-/** Name of the channel on which a writer's owner tells that it ended, failed, or goes on. */
-export function stateChannelName (channelName: string): string { return `${channelName}/state` }
+/** Tells the streams that are attached to a writer. */
+export function tellGuests (channelName: string, word: GuestWord): void {
+  const channel = new BroadcastChannel(guestsChannelName(channelName))
+  channel.postMessage(word)
+  channel.close()
+}
 
 /** Whether a writer has taken the ring in; its successors then find it in the owner's list. */
 export function isTakenIn (ring: Ring): boolean {

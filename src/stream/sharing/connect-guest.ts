@@ -1,4 +1,4 @@
-import { Guest } from './guest'
+import { Guest, type GuestHost } from './guest'
 import type { Handle } from './handle'
 import { Port } from '../port'
 import { addLeaver, type Leaver, removeLeaver } from '../process-exit'
@@ -7,17 +7,25 @@ import type { RingStream } from '../ring-stream'
 
 /** How an attached stream leaves with its thread. Its lines need nobody to wait: they are in shared memory. */
 class GuestDeparture implements Leaver {
+  readonly #stream: WeakRef<RingStream>
   readonly #port: Port
   readonly #guest: Guest
   readonly #patienceMs: number
 
-  constructor (port: Port, guest: Guest, patienceMs: number) {
+  readonly #mayAnswer: boolean
+
+  /** @param mayAnswer whether lines may bring about events */
+  constructor (stream: RingStream, port: Port, guest: Guest, patienceMs: number, mayAnswer: boolean) {
+    this.#stream = new WeakRef(stream)
+    this.#mayAnswer = mayAnswer
     this.#port = port
     this.#guest = guest
     this.#patienceMs = patienceMs
   }
 
   leave (): void { this.#port.leave() }
+
+  holdIdle (): boolean { return this.#mayAnswer && this.#stream.deref()?.holdIdle() === true }
 
   leaveNow (): void {
     const { producer } = this.#port
@@ -30,6 +38,7 @@ class GuestDeparture implements Leaver {
 const forgotten = new FinalizationRegistry<{ guest: Guest, departure: Leaver }>(({ guest, departure }) => {
   removeLeaver(departure)
   guest.end()
+  guest.stopListening()
 })
 
 /** The way to the writer of another thread. */
@@ -38,16 +47,23 @@ export function connectTo (handle: Handle): Connect {
   return (stream) => {
     const guest = new Guest(handle, settings.capacity)
     const port = new Port(guest.ring, guest.block, guest, { ...settings, patienceMs: stream.patienceMs(settings) })
-    const departure = new GuestDeparture(port, guest, settings.exitTimeout)
+    const departure = new GuestDeparture(stream, port, guest, settings.exitTimeout, handle.isTarget)
     addLeaver(departure)
-    stream.once('close', () => removeLeaver(departure))
+    stream.once('close', () => {
+      removeLeaver(departure)
+      guest.stopListening()
+    })
     forgotten.register(stream, { guest, departure })
-    guest.onState(weakly(stream))
+    guest.listen(weakly(stream))
+    if (handle.isTarget) stream.on('message', (message: unknown) => guest.post(message))
     return { port, writer: guest, exitTimeout: settings.exitTimeout, bufferSize: undefined, handle: () => handle }
   }
 }
 
-function weakly (stream: RingStream): () => void {
+function weakly (stream: RingStream): GuestHost {
   const reference = new WeakRef(stream)
-  return () => reference.deref()?.onWriterState()
+  return {
+    onState: () => reference.deref()?.onWriterState(),
+    onEvent: (name, args) => reference.deref()?.onEvent(name, args)
+  }
 }

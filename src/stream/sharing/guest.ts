@@ -3,15 +3,15 @@ import { clearInterval, setImmediate, setInterval, setTimeout } from 'node:timer
 import { LEVEL_NAMES } from '../../levels'
 import { Command, createRing, MOST_ATTACHED_RINGS, RingWord, type Ring, WriterState, WriterWord } from '../../ring/layout'
 import { hasFreeSeat, takeSeat } from '../../ring/seats'
-import type { Announcement } from '../../writer-data'
-import { announce, isGivenBack, isTakenIn, stateChannelName } from './announce'
+import { type Announcement, guestsChannelName, type GuestWord } from '../../writer-data'
+import { announce, isGivenBack, isTakenIn } from './announce'
 import { addTotals, noTotals, type Totals } from '../counts'
 import type { Handle } from './handle'
 import { closeIfMissed } from '../left-behind'
 import { type ProducerThread, producerThread, threadName } from './producer-thread'
 import type { ProducerStats, WriterAccess, WriterStateName } from '../writer-access'
 import { WriterBlock } from '../writer-block'
-import { fromWords, type InWords, sinkFailed } from '../writer-errors'
+import { fromWords, sinkFailed } from '../writer-errors'
 
 /** How often the event loop looks whether the writer has taken the ring in, at first and in the end. */
 const FIRST_LOOK_MS = 5
@@ -30,6 +30,14 @@ export interface MovingRing {
   onLost: () => void
 }
 
+/** What a guest hears of its writer. */
+export interface GuestHost {
+  /** The writer's owner has ended it, lost it, or started it again. */
+  onState (): void
+  /** The target has sent this. */
+  onEvent (name: string, args: unknown[]): void
+}
+
 /** Another thread's writer, with a ring of one's own into it. Its owner starts, restarts and ends it. */
 export class Guest extends WriterBlock implements WriterAccess {
   readonly ring: Ring
@@ -39,7 +47,7 @@ export class Guest extends WriterBlock implements WriterAccess {
   /** Which writer was listening when the ring was announced last. */
   #announcedTo = 0
   #lookMs = FIRST_LOOK_MS
-  #states: BroadcastChannel | undefined
+  #words: BroadcastChannel | undefined
   #ownerLook: NodeJS.Timeout | undefined
   #isDone = false
   #hasLeft = false
@@ -119,14 +127,18 @@ export class Guest extends WriterBlock implements WriterAccess {
   get restarts (): number { return Math.max(0, Atomics.load(this.block, WriterWord.Generation) - 1) }
   get worker (): undefined { return undefined }
 
-  /** Calls `look` when the writer's owner has ended it, lost it, or started it again. It must not hold the stream. */
-  onState (look: () => void): void {
-    this.#states = new BroadcastChannel(stateChannelName(this.#channelName))
-    this.#states.onmessage = ({ data }) => {
-      this.#told = data === null ? undefined : fromWords(data as InWords)
+  /** Neither of these must hold the stream. What they hear of is not of lines that were written after `end`. */
+  listen (host: GuestHost): void {
+    const look = (): void => host.onState()
+    this.#words = new BroadcastChannel(guestsChannelName(this.#channelName))
+    this.#words.onmessage = ({ data }) => {
+      const word = data as GuestWord
+      if ('event' in word) return host.onEvent(word.event, word.args)
+      if (!('failed' in word) || (this.#isDone && this.#moving === undefined)) return
+      this.#told = word.failed === null ? undefined : fromWords(word.failed)
       look()
     }
-    this.#states.unref()
+    this.#words.unref()
     if (this.isOver) setImmediate(look) // it was told before
     this.#ownerLook = setInterval(() => {
       if (this.hasEnded) return this.leave()
@@ -139,7 +151,12 @@ export class Guest extends WriterBlock implements WriterAccess {
   /** The ring goes on to another writer. */
   leave (): void {
     this.#hasLeft = true
-    this.#states?.close()
+    this.stopListening()
+  }
+
+  stopListening (): void {
+    this.#words?.close()
+    this.#words = undefined
     clearInterval(this.#ownerLook)
   }
 
@@ -160,15 +177,14 @@ export class Guest extends WriterBlock implements WriterAccess {
     Atomics.store(this.ring.words, RingWord.ProducerDone, 1)
     this.keepAlive()
     this.wake()
-    if (this.#moving !== undefined) return // until the ring is empty its writer may be lost
-    this.#states?.close()
-    clearInterval(this.#ownerLook)
+    if (this.#moving === undefined) clearInterval(this.#ownerLook) // else its writer may be lost until the ring is empty
   }
 
   /** The line that tells of drops found no room in time. */
   abandon (): void { this.end() }
   restart (): boolean { return false }
-  post (): void {}
+  /** By way of the writer's owner, whose thread has the target's. */
+  post (message: unknown): void { this.#words?.postMessage({ message }) }
 
   /** A writer ends with the thread that made it, and if that was terminated, without a last word. */
   #settle (): void {

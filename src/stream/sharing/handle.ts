@@ -18,6 +18,10 @@ export interface Handle {
   readonly settings: ProducerSettings
   /** Where the writer's lines go, in the user's words. */
   readonly sink: string
+  /** Lines go to a target, which may send events and get messages. */
+  readonly isTarget: boolean
+  /** The environment that a target runs in, where nobody asked to share it: it is another target in another one. */
+  readonly environment?: NodeJS.ProcessEnv | undefined
   /** When the owner of the writer ends, those who share it go on with another one. */
   readonly isPassedOn: boolean
 }
@@ -32,9 +36,19 @@ export interface Sharing {
   isPassedOn: boolean
 }
 
-export function makeHandle (block: SharedArrayBuffer, channel: string, settings: ProducerSettings & Pick<Settings, 'sink'>, isPassedOn: boolean): Handle {
+export function makeHandle (block: SharedArrayBuffer, channel: string, settings: ProducerSettings & Pick<Settings, 'sink' | 'share'>, isPassedOn: boolean): Handle {
   const { capacity, order, onFull, reserve, wait, exitTimeout } = settings
-  return { pinoPinned: VERSION, block, channel, settings: { capacity, order, onFull, reserve, wait, exitTimeout }, sink: nameOfSink(settings.sink), isPassedOn }
+  const isTarget = settings.sink.kind === 'target'
+  return {
+    pinoPinned: VERSION,
+    block,
+    channel,
+    settings: { capacity, order, onFull, reserve, wait, exitTimeout },
+    sink: nameOfSink(settings.sink),
+    isTarget,
+    environment: isTarget && settings.share === 'unasked' ? { ...process.env } : undefined,
+    isPassedOn
+  }
 }
 
 /** @throws {TypeError} `ERR_PINO_PINNED_OPTION` */

@@ -25,6 +25,7 @@ export class HomeSearch {
   readonly #channel: BroadcastChannel
   readonly #patience = new Patience()
   readonly #wasHome: boolean
+  readonly #isAlone: boolean
   readonly #arrived: Word[] = []
   /** After so long without an answer this thread makes the writer, if there is no addon to ask. */
   #longestMs = ANSWER_MS
@@ -33,10 +34,14 @@ export class HomeSearch {
   #askMs = FIRST_ASK_MS
   #askAt = 0
 
-  /** @param wasHome whether the one that searches had a writer of this key before */
-  constructor (key: string, wasHome: boolean) {
+  /**
+   * @param wasHome whether the one that searches had a writer of this key before
+   * @param isAlone it is to make one for itself
+   */
+  constructor (key: string, wasHome: boolean, isAlone: boolean) {
     this.#key = key
     this.#wasHome = wasHome
+    this.#isAlone = isAlone
     this.#channel = new BroadcastChannel(key)
     // What the event loop takes from the channel, `receiveMessageOnPort` does not find any more.
     this.#channel.onmessage = ({ data }) => { this.#arrived.push(data as Word) }
@@ -52,6 +57,7 @@ export class HomeSearch {
     if (now < this.#lookAt) return undefined
     this.#lookMs = Math.min(this.#lookMs * 2, LONGEST_LOOK_MS)
     this.#lookAt = now + this.#lookMs
+    if (this.#isAlone) return { isHeir: this.#wasHome }
     const handle = inheritedHandle(this.#key) ?? this.#listen()
     if (handle !== undefined) return { handle }
     const claimed = claim(this.#key)

@@ -9,6 +9,8 @@ export class Homeless extends WriterBlock implements WriterAccess {
   readonly #look: () => void
   #isDone = false
   #isGivenUp = false
+  /** To the target, when there is one. */
+  readonly messages: unknown[] = []
 
   /** @param look looks for a writer; what it finds takes this one's place */
   constructor (ring: Ring, look: () => void) {
@@ -47,7 +49,7 @@ export class Homeless extends WriterBlock implements WriterAccess {
 
   abandon (): void { this.#isGivenUp = true }
   restart (): boolean { return false }
-  post (): void {}
+  post (message: unknown): void { this.messages.push(message) }
   others (): { totals: Totals, producers: ProducerStats[] } { return { totals: noTotals(), producers: [] } }
   ref (): void {}
   unref (): void {}

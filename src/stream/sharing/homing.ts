@@ -16,6 +16,7 @@ import { addLeaver, type Leaver, removeLeaver } from '../process-exit'
 import type { RingStream } from '../ring-stream'
 import { leaveOnSignals, onSignals, type SignalLeaver } from '../signals'
 import { startWriter } from '../start-writer'
+import { isConfig } from '../supervisor-host'
 import type { WriterAccess } from '../writer-access'
 
 /** When no thread is to be had for a writer, it is tried again so soon. */
@@ -41,15 +42,20 @@ export class Homing implements Leaver, SignalLeaver {
   #writer: WriterAccess
   #handle: Handle | undefined
   #search: HomeSearch | undefined
+  /** After the writer that was there in the beginning it makes its own, for nobody else. */
+  readonly #isAlone: boolean
+  /** Of a writer of its own that no other thread may have. */
+  #ownHandle: (() => Handle) | undefined
   #isConnected = false
   #isOwner = false
   #isEnding = false
-  /** What pino told a target, for the target of a writer that this thread makes. */
+  /** What pino told a target, for the next one too. */
   #config: unknown
   #forgetSignals: Array<() => void> = []
 
-  constructor (stream: RingStream, settings: Settings, key: string) {
+  constructor (stream: RingStream, settings: Settings, key: string, isAlone = false) {
     this.#key = key
+    this.#isAlone = isAlone
     this.#settings = settings
     this.#stream = new WeakRef(stream)
     const ring = createRing(Math.max(settings.capacity, LEAST_CAPACITY_BYTES))
@@ -67,7 +73,7 @@ export class Homing implements Leaver, SignalLeaver {
     }
     forgotten.register(stream, this, this)
     stream.once('close', () => this.#stop())
-    if (settings.sink.kind === 'target') stream.on('message', (message: unknown) => this.#heard(message))
+    if (settings.sink.kind === 'target') stream.on('message', (message: unknown) => this.#post(message))
   }
 
   /** What the stream is made with. */
@@ -83,6 +89,7 @@ export class Homing implements Leaver, SignalLeaver {
 
   /** Waits for a writer if there is none yet: whoever has claimed it is about to say where it is. */
   handle (): Handle {
+    if (this.#ownHandle !== undefined) return this.#ownHandle()
     if (this.#search !== undefined) this.#port.waitFor(() => this.#search === undefined, HANDLE_PATIENCE_MS)
     if (this.#handle === undefined) throw codedError('ERR_PINO_PINNED_ENDED', 'handle: there is no writer')
     return this.#handle
@@ -90,6 +97,9 @@ export class Homing implements Leaver, SignalLeaver {
 
   hurry (): void { this.#port.requestFlush() }
   leave (): void { this.#port.leave() }
+
+  /** Files answer nothing. */
+  holdIdle (): boolean { return this.#settings.sink.kind === 'target' && this.#stream.deref()?.holdIdle() === true }
 
   /** What a thread leaves in its ring is not to be lost with the owner of a writer that may be gone the next moment. */
   leaveNow (): void {
@@ -117,8 +127,10 @@ export class Homing implements Leaver, SignalLeaver {
     this.#writer.end()
   }
 
-  #heard (message: unknown): void {
-    if ((message as { code?: unknown } | null)?.code === 'PINO_CONFIG') this.#config = message
+  #post (message: unknown): void {
+    if (this.#isOwner) return // it does so itself
+    if (isConfig(message)) this.#config = message
+    if (!isConfig(message) || this.#writer instanceof Guest) this.#writer.post(message)
   }
 
   /** The stream has closed: nothing more will come of it. */
@@ -139,7 +151,7 @@ export class Homing implements Leaver, SignalLeaver {
   /** From here on the stream is kept, until there is a writer. */
   #leaveHome (wasHome: boolean): void {
     this.#held = this.#stream.deref()
-    this.#search = new HomeSearch(this.#key, wasHome)
+    this.#search = new HomeSearch(this.#key, wasHome, this.#isAlone)
     this.#lookLater(this.#search)
   }
 
@@ -169,9 +181,12 @@ export class Homing implements Leaver, SignalLeaver {
     const { ring } = this.#port
     const moving = { ring, isPassedOn: handle.isPassedOn, onLost: () => this.#lost() }
     const guest = new Guest(handle, ring.capacity, moving)
-    guest.onState(() => {
-      if (guest.isLost) this.#lost()
-      else this.#stream.deref()?.onWriterState()
+    guest.listen({
+      onState: () => {
+        if (guest.isLost) this.#lost()
+        else this.#stream.deref()?.onWriterState()
+      },
+      onEvent: (name, args) => this.#stream.deref()?.onEvent(name, args)
     })
     return guest
   }
@@ -193,9 +208,18 @@ export class Homing implements Leaver, SignalLeaver {
   }
 
   #move (writer: WriterAccess): void {
-    this.#writer = writer
+    this.#takeOver(writer)
     this.#port.moveTo(writer, writer.block)
     this.#tellStream()
+  }
+
+  /** Each target hears who logs, and what came for it while there was none. */
+  #takeOver (writer: WriterAccess): void {
+    const before = this.#writer
+    this.#writer = writer
+    if (writer instanceof Homeless) return
+    if (this.#config !== undefined) writer.post(this.#config)
+    if (before instanceof Homeless) for (const message of before.messages.splice(0)) writer.post(message)
   }
 
   #tellStream (): void {
@@ -208,16 +232,16 @@ export class Homing implements Leaver, SignalLeaver {
   #make (isHeir: boolean): void {
     const stream = this.#held!
     try {
-      const connection = startWriter(stream, this.#settings, { key: this.#key, isHeir }, this.#port)
+      const connection = startWriter(stream, this.#settings, { key: this.#isAlone ? null : this.#key, isHeir }, this.#port)
       this.#isOwner = true
-      this.#handle = offer(stream, connection, this.#key, this.#settings.share === true)
-      this.#writer = connection.writer
+      if (this.#isAlone) this.#ownHandle = connection.handle
+      else this.#handle = offer(stream, connection, this.#key, this.#settings.share === true)
+      this.#takeOver(connection.writer)
     } catch (error) {
       release(this.#key, null, false)
       this.#notMade(stream, error as Error & { code?: string })
       return
     }
-    if (this.#config !== undefined) this.#writer.post(this.#config)
     this.#leaveProcess() // it leaves as an owner now
     forgotten.unregister(this)
     this.#endSearch()

@@ -5,20 +5,23 @@
  * The others ask for it on a channel; which of them makes the writer, the addon says.
  */
 
-import { inspect } from 'node:util'
+import { inspect, isDeepStrictEqual } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { addon } from '../../affinity/addon'
 import type { Settings } from '../../options'
 import { claim, release } from './claims'
 import { connectTo } from './connect-guest'
 import type { Connection } from '../connection'
+import type { Handle } from './handle'
 import { Homing } from './homing'
 import { inheritedHandle, offer } from './offer'
 import type { RingStream } from '../ring-stream'
 import { startWriter } from '../start-writer'
 
 /** The same for all settings that are the same, in all threads of the process and no other. */
-function shareKey (settings: Settings): string {
+function shareKey (made: Settings): string {
+  // Unasked nobody has wished for flags; pino says so itself in some threads.
+  const settings = made.share === 'unasked' ? { ...made, worker: { ...made.worker, execArgv: [] } } : made
   // As it is: a hash would be shorter, but costs the process a megabyte of cryptography.
   const text = inspect(settings, { sorted: true, depth: Infinity, maxArrayLength: null, maxStringLength: null, customInspect: false, breakLength: Infinity })
   return `pino-pinned/${process.pid}/shared/${text}`
@@ -37,6 +40,10 @@ export function connectShared (stream: RingStream, settings: Settings): Connecti
     stream.once('close', () => ours.delete(key))
   }
   const found = inheritedHandle(key)
+  // Unasked nobody's lines wait in a target that may be terminated, with what it has buffered: only the main thread's is shared.
+  if (settings.share === 'unasked' && settings.sink.kind === 'target' && !isMainThread) {
+    return found !== undefined && isSameEnvironment(found) ? new Homing(stream, settings, key, true).connect() : startWriter(stream, settings)
+  }
   if (found?.isPassedOn === false) return connectTo(found)(stream)
   const claimed = found === undefined ? claim(key) : undefined
   // Without the addon nobody says whose turn it is: the main thread goes first.
@@ -44,6 +51,11 @@ export function connectShared (stream: RingStream, settings: Settings): Connecti
   // Unasked, the main thread's log does not hang on a worker, which may be terminated the next moment.
   if (settings.share === 'unasked' && isMainThread) return startWriter(stream, settings)
   return new Homing(stream, settings, key).connect()
+}
+
+/** A target may be told by the environment what it is to do. */
+function isSameEnvironment ({ environment }: Handle): boolean {
+  return isDeepStrictEqual(environment, { ...process.env })
 }
 
 function startShared (stream: RingStream, settings: Settings, key: string, isHeir: boolean): Connection {
