@@ -104,6 +104,33 @@ describe('a stream attached from another thread', () => {
     expect(Object.fromEntries(logged)).toEqual({ w0: numbers(0, 1000), w1: numbers(0, 1000), w2: numbers(0, 1000) })
   })
 
+  test.each([
+    ['attach', 'attach(workerData.handle)'],
+    ['share', 'transport({ share: true, target: TARGET, options: { path: workerData.file } })']
+  ])('hears the events of a transport, also those that its last line brings about, and sends it messages: %s', async (_, other) => {
+    const { printed } = await runThreads(`
+      const TARGET = ${JSON.stringify(require.resolve('../fixtures/talking-target'))}
+      if (isMainThread) {
+        const stream = transport({ share: true, target: TARGET, options: { path: file } })
+        const worker = new Worker(__filename, { workerData: { file, handle: stream.handle() } })
+        worker.on('message', print)
+        worker.once('exit', () => finished(stream))
+      } else {
+        const stream = ${other}
+        const alive = setInterval(() => {}, 1000) // no line is under way yet that could bring about an event
+        const heard = once(stream, 'heard')
+        stream.emit('message', { from: 'the worker' })
+        heard.then(async ([message]) => {
+          const answered = once(stream, 'answer')
+          pino(stream).info({ asks: 'the last' })
+          await finished(stream)
+          parentPort.postMessage([message, await answered, typeof stream.worker])
+          clearInterval(alive)
+        })
+      }`)
+    expect(printed).toEqual([[{ from: 'the worker' }, ['the last', 'yes'], 'undefined']])
+  })
+
   test('has the events of a stream: ready, finish, close, and a flush callback', async () => {
     const { printed } = await runThreads(`
       if (isMainThread) {
