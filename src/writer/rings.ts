@@ -12,8 +12,8 @@ const WARN = 40
  */
 export const LINE_PATIENCE_MS = 1000
 
-/** The line that stands in the log where lines were dropped. */
-const noticeOf: FormatNotice = (counts) => {
+/** The line that stands in the log where lines were dropped, since `why`. */
+const noticeOf = (why: string): FormatNotice => (counts) => {
   const droppedByLevel: Record<string, number> = {}
   let dropped = 0
   for (let slot = 0; slot < LEVEL_SLOTS; slot++) {
@@ -30,12 +30,15 @@ const noticeOf: FormatNotice = (counts) => {
     dropped,
     droppedByLevel,
     droppedBytes: counts[LEVEL_SLOTS],
-    msg: `${dropped} ${dropped === 1 ? 'line' : 'lines'} dropped here: the ring was full`
+    msg: `${dropped} ${dropped === 1 ? 'line' : 'lines'} dropped here: ${why}`
   }) + '\n'
 }
 
 const host = hostname()
 const noNotice: FormatNotice = () => null
+const ringNotice = noticeOf('the ring was full')
+/** The same for one of several targets. */
+export const targetNotice = (dropNotice: boolean): FormatNotice => dropNotice ? noticeOf('this target took no more') : noNotice
 
 /** A ring as the writer sees it: its consumer, and the flush that its producer waits for. */
 export class RingOutlet {
@@ -54,7 +57,7 @@ export class RingOutlet {
   constructor (ring: Ring, dropNotice: boolean, thread?: SharedArrayBuffer) {
     this.#words = ring.words
     this.#life = thread === undefined ? null : new ProducerLife(thread)
-    this.consumer = new Consumer(ring, dropNotice ? noticeOf : noNotice)
+    this.consumer = new Consumer(ring, dropNotice ? ringNotice : noNotice)
     this.#flush = Atomics.load(this.#words, RingWord.Flushed)
   }
 

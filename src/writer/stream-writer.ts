@@ -3,9 +3,10 @@ import type { Consumer, Mark } from '../ring/consumer'
 import type { TargetSink } from '../options'
 import { RingWord } from '../ring/layout'
 import { showWork } from './closing-work'
+import { BoundTargets } from './bound-targets'
 import { forwardEvents } from './forward-events'
 import { loadTarget, type TargetStream } from './load-target'
-import type { RingOutlet } from './rings'
+import { type RingOutlet, targetNotice } from './rings'
 import { Turns } from './turns'
 import { remedyOfTarget } from './sink-errors'
 import { asError, type WriterThread } from './thread'
@@ -20,6 +21,8 @@ const FLUSH_PATIENCE_MS = 1000
 const FLUSH_EVERY_MS = 250
 /** Space is wanted back when so much of the ring is held. */
 const HELD_RATIO = 1 / 4
+/** One of several targets may hold as much as this of a ring. */
+const HELD_BY_EACH_RATIO = 1 / 8
 
 /** Hands lines to a pino transport, in an event loop, until told to end. */
 export class StreamWriter {
@@ -38,6 +41,7 @@ export class StreamWriter {
   #hasWarnedOfFlush = false
   #marks: Map<RingOutlet, Mark> | null = null
   #flushedAt = 0
+  #several!: BoundTargets
   /** Lines published before this were fed to a target that died: feed them one by one. */
   readonly #carefulUntil = new Map<RingOutlet, number>()
 
@@ -60,6 +64,7 @@ export class StreamWriter {
 
   async #open (): Promise<void> {
     const { filename } = this.#settings
+    this.#several = this.#boundTargets(filename)
     const target = await loadTarget(filename)
     this.#target = await target(this.#thread.data.workerData)
     if (typeof this.#target?.write !== 'function') throw new TypeError(`${filename} did not return a stream`)
@@ -71,6 +76,16 @@ export class StreamWriter {
     this.#target.on('close', () => this.#closed())
     this.#startCarefully()
     this.#thread.ready()
+  }
+
+  #boundTargets (filename: string): BoundTargets {
+    const { data, outlets } = this.#thread
+    return new BoundTargets(filename, data.workerData, {
+      mostHeld: outlets[0]!.consumer.ring.capacity * HELD_BY_EACH_RATIO,
+      formatNotice: targetNotice(data.dropNotice),
+      onStalled: (name) => this.#thread.warn(new Error(`the target ${name} takes no lines: until it does, what is too much for it is dropped`)),
+      onUntold: (name, lines) => this.#thread.warn(new Error(`the target ${name} went without ${lines} ${lines === 1 ? 'line' : 'lines'}`))
+    })
   }
 
   /**
@@ -107,7 +122,8 @@ export class StreamWriter {
     // Before it gets more: one that is never idle shows only now that it has let go of what it had. And never in the turn in
     // which it got it: a stream that fails inside a write looks empty at once, and says 'error' when we have returned.
     if (!this.#canFlush) this.#confirm()
-    const didWork = this.#turns.round((outlet, until) => !this.#isFull && this.#feed(outlet, until) ? 1 : 0) > 0
+    const mayFeed = !this.#several.areBehind
+    const didWork = this.#turns.round((outlet, until) => mayFeed && !this.#isFull && this.#feed(outlet, until) ? 1 : 0) > 0
     if (this.#canFlush) this.#confirm()
     for (const outlet of thread.outlets) outlet.answerFlush()
     for (const outlet of thread.giveBackRings()) this.#forget(outlet)
@@ -221,6 +237,7 @@ export class StreamWriter {
       const rest = decoder.end()
       if (rest.length > 0) this.#target.write(rest)
     }
+    this.#several.tellUntold()
     showWork(this.#thread.block)
     this.#target.end()
   }

@@ -145,6 +145,53 @@ test('a target that never calls back holds nothing up: lines fill the ring and a
   await finish(stream)
 })
 
+test('one of several targets that takes nothing keeps little, and the others get every line: it is told how many it went without', async () => {
+  const [stalled, other] = [logPath(), logPath()]
+  const { stream } = open({
+    targets: [{ target, options: { path: stalled, stallsUntil: stalled + '.go' } }, { target: 'pino/file', options: { destination: other } }], onFull: 'block', capacity: '1mb'
+  })
+  await until(() => stream.ready)
+  await load(stream, 0, 100_000)
+  await new Promise((resolve) => stream.flush(resolve))
+  writeFileSync(stalled + '.go', '')
+  await until(() => existsSync(stalled) && read(stalled).includes('"level":40'))
+  await finish(stream)
+  const complete = { torn: [], repeated: 0, inOrder: true }
+  const all = check(read(other))
+  expect({ ...all, numbers: all.numbers.length }).toEqual({ ...complete, told: 0, numbers: 100_000 })
+  const found = check(read(stalled))
+  expect({ ...found, numbers: found.numbers.length }).toEqual({ ...complete, told: 100_000 - found.numbers.length, numbers: found.numbers.length })
+  // An eighth of the ring, and what was under way when it held that.
+  expect(read(stalled).length).toBeLessThan(2 ** 20)
+})
+
+test('several targets that lag behind a burst get every line of it', async () => {
+  const paths = [logPath(), logPath()]
+  const { stream } = open({ targets: paths.map((destination) => ({ target: 'pino/file', options: { destination } })), onFull: 'block' })
+  await until(() => stream.ready)
+  for (let n = 0; n < 200_000; n++) stream.write(numbered(n))
+  await finish(stream)
+  for (const path of paths) {
+    const { numbers, told, torn } = check(read(path))
+    expect({ lines: numbers.length, told, torn }).toEqual({ lines: 200_000, told: 0, torn: [] })
+  }
+})
+
+test('what one of several targets went without is a warning where no line can tell of it', async () => {
+  const path = logPath()
+  const targets = [{ target, options: { path: logPath(), neverCallsBack: true } }, { target: 'pino/file', options: { destination: path } }]
+  const { stderr } = await runScript(`
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ targets: ${JSON.stringify(targets)}, onFull: 'block', capacity: '64kb', exitTimeout: 200 })
+    for (let n = 0; n < 5000; n++) stream.write(numbered(n))
+    stream.flush(() => stream.end())`)
+  expect(check(read(path)).numbers).toHaveLength(5000)
+  expect(stderr.match(/the target .*target\.js takes no lines/g)).toHaveLength(1)
+  const lines = Number(/the target .*target\.js went without (\d+) lines/.exec(stderr)?.[1])
+  expect(lines).toBeGreaterThan(3000)
+  expect(lines).toBeLessThan(5000)
+})
+
 test('a target that had enough for a long time gets every line accepted when it takes lines again', async () => {
   const path = logPath()
   const { stream, errors } = open({ target, options: { path, stallsUntil: path + '.go' }, capacity: '64kb' })

@@ -1,0 +1,155 @@
+/** Several targets behind one transport: pino hands each of them every line, however much of it one keeps. Here that has a bound. */
+
+import { createRequire } from 'node:module'
+import { basename, dirname, join } from 'node:path'
+import { levelOfText, slotOfLevel } from '../levels'
+import { Patience } from '../patience'
+import type { FormatNotice } from '../ring/consumer'
+import { LEVEL_SLOTS } from '../ring/layout'
+import type { TargetStream } from './load-target'
+
+/** A target that has too much keeps the others waiting for so long, or until so much of it is gone: one that lags behind a burst is faster. */
+const PATIENCE_MS = 1000
+const WELCOME_RATIO = 1 / 2
+
+/** What is known of a target beside its being a stream: it may be a SonicBoom. */
+type Target = TargetStream & { writableObjectMode?: boolean, _len?: number }
+interface Pino { multistream: (entries: ReadonlyArray<{ stream: Target }>, options?: object) => unknown }
+
+export interface Bounds {
+  /** So many characters a target may hold once it has had enough, and what was under way then. */
+  readonly mostHeld: number
+  /** The line that tells a target of those that it went without, or null. */
+  readonly formatNotice: FormatNotice
+  /** A target gets no more for now, for the first time. */
+  readonly onStalled: (name: string) => void
+  /** No notice will tell of these lines. */
+  readonly onUntold: (name: string, lines: number) => void
+}
+
+const requireFile = createRequire(__filename)
+
+/**
+ * The targets of pino's own module for several. One that has had enough and holds too much keeps the others waiting for a while;
+ * if that is in vain it gets no more until it has room, and the others go on.
+ *
+ * Where a bundler has put that module elsewhere than beside pino, nothing is changed.
+ */
+export class BoundTargets {
+  readonly #targets: BoundTarget[] = []
+
+  /**
+   * @param filename a target, which may be that module
+   * @param options what it gets
+   */
+  constructor (filename: string, options: Record<string, unknown> | undefined, bounds: Bounds) {
+    const named = [options?.targets, options?.pipelines].filter(Array.isArray).flat() as Array<{ target?: unknown }>
+    const pino = named.length > 0 && basename(filename) === 'worker.js' ? pinoBeside(filename) : undefined
+    if (pino === undefined) return
+    const { multistream } = pino
+    pino.multistream = (entries, options) => {
+      // A target may make one of its own before.
+      if (entries.length === named.length && options !== undefined && 'dedupe' in options) {
+        pino.multistream = multistream
+        for (const [at, { stream }] of entries.entries()) this.#targets.push(new BoundTarget(stream, String(named[at]!.target ?? 'a pipeline'), bounds))
+      }
+      return multistream(entries, options)
+    }
+  }
+
+  /** Whether one of them is worth waiting for. */
+  get areBehind (): boolean { return this.#targets.some((target) => target.isBehind) }
+
+  /** Says of what no notice will tell any more. */
+  tellUntold (): void { for (const target of this.#targets) target.tellUntold() }
+}
+
+function pinoBeside (worker: string): Pino | undefined {
+  try {
+    return requireFile(join(dirname(worker), '..', 'pino.js'))
+  } catch {
+    return undefined
+  }
+}
+
+class BoundTarget {
+  readonly #stream: Target
+  readonly #write: Target['write']
+  readonly #name: string
+  readonly #bounds: Bounds
+  #isFull = false
+  #sinceFull = 0
+  /** As in a `dropped` record. */
+  readonly #counts = new Float64Array(LEVEL_SLOTS + 2)
+  #dropped = 0
+  #patience: Patience | undefined
+  /** It was waited for in vain. */
+  #isStalled = false
+  #hasStalled = false
+
+  constructor (stream: Target, name: string, bounds: Bounds) {
+    this.#stream = stream
+    this.#write = stream.write
+    this.#name = name
+    this.#bounds = bounds
+    stream.write = (text) => this.#isStalled && this.#holds(1) ? this.#drop(text) : this.#take(text)
+    stream.on('drain', () => {
+      this.#isFull = this.#isStalled = false
+      this.#sinceFull = 0
+      this.#patience = undefined
+      this.#tell()
+    })
+  }
+
+  get isBehind (): boolean {
+    if (this.#isStalled) return false
+    if (!this.#holds(this.#patience === undefined ? 1 : WELCOME_RATIO)) {
+      this.#patience = undefined
+      return false
+    }
+    this.#patience ??= new Patience()
+    this.#isStalled = this.#patience.look() > PATIENCE_MS
+    return !this.#isStalled
+  }
+
+  /** Whether it has had enough, and holds this part of the most that it may. */
+  #holds (ratio: number): boolean { return this.#isFull && this.#held >= this.#bounds.mostHeld * ratio }
+
+  get #held (): number {
+    const { writableObjectMode, writableLength, _len: length } = this.#stream
+    return (writableObjectMode === true ? undefined : writableLength ?? length) ?? this.#sinceFull
+  }
+
+  #take (text: string): boolean | void {
+    const hasRoom = this.#write.call(this.#stream, text)
+    if (hasRoom === false) this.#isFull = true
+    if (this.#isFull) this.#sinceFull += text.length
+    return hasRoom
+  }
+
+  #drop (text: string): false {
+    this.#counts[slotOfLevel(levelOfText(text) ?? NaN)]!++
+    this.#counts[LEVEL_SLOTS]! += Buffer.byteLength(text)
+    if (this.#dropped++ === 0) this.#counts[LEVEL_SLOTS + 1] = Date.now()
+    if (!this.#hasStalled) this.#bounds.onStalled(this.#name)
+    this.#hasStalled = true
+    return false
+  }
+
+  #tell (): void {
+    const notice = this.#dropped === 0 ? null : this.#bounds.formatNotice(this.#counts)
+    if (notice === null) return this.tellUntold()
+    this.#forget()
+    this.#take(notice)
+  }
+
+  tellUntold (): void {
+    if (this.#dropped > 0) this.#bounds.onUntold(this.#name, this.#dropped)
+    this.#forget()
+  }
+
+  #forget (): void {
+    this.#dropped = 0
+    this.#counts.fill(0)
+  }
+}
