@@ -116,6 +116,8 @@ export class StreamWriter {
   #tick (): void {
     const thread = this.#thread
     if (this.#isEnding || this.#isDead) return
+    // It may not say so: from Node 24 on a pipeline in which a stage fails does not close its first stream.
+    if (this.#target.destroyed === true) return this.#closed()
     const isEnding = thread.isEnding // before the last look at what others have left
     this.#turns.tookIn(thread.takeRings())
     if (thread.wantsReopen) thread.reopened(thread.reopenWanted)
