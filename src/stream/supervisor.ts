@@ -103,15 +103,9 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   /** The writer's thread is gone, and no other will come. */
   get isClosed (): boolean { return this.#isClosed }
 
-  get state (): WriterStateName {
+  override get state (): WriterStateName {
     if (this.#isFailed) return 'failed'
-    if (this.#restartAt !== undefined) return 'restarting'
-    switch (this.writerState) {
-      case WriterState.Starting: return this.isWaitingForSink ? 'stalled' : 'starting'
-      case WriterState.Running: return this.isStalled ? 'stalled' : 'running'
-      case WriterState.Ended: return 'ended'
-      case WriterState.Failed: return 'failed'
-    }
+    return this.#restartAt === undefined ? super.state : 'restarting'
   }
 
   /** The owner's ring, since before there was a writer. */

@@ -1,5 +1,6 @@
 import { nameOf } from '../errno'
 import { MOST_PINNED_CORES, WriterCount, WriterState, WriterWord } from '../ring/layout'
+import type { WriterStateName } from './writer-access'
 
 /** The writer block as any thread sees it, and the words that any thread may bump. */
 export class WriterBlock {
@@ -12,6 +13,15 @@ export class WriterBlock {
   }
 
   protected get writerState (): WriterState { return Atomics.load(this.block, WriterWord.State) }
+
+  get state (): WriterStateName {
+    switch (this.writerState) {
+      case WriterState.Starting: return this.isWaitingForSink ? 'stalled' : 'starting'
+      case WriterState.Running: return this.isStalled ? 'stalled' : 'running'
+      case WriterState.Ended: return 'ended'
+      case WriterState.Failed: return 'failed'
+    }
+  }
 
   get isStalled (): boolean { return Atomics.load(this.block, WriterWord.Stalled) !== 0 }
 

@@ -13,7 +13,8 @@ const PATIENCE_MS = 1000
 const WELCOME_RATIO = 1 / 2
 
 /** What is known of a target beside its being a stream: it may be a SonicBoom. */
-type Target = TargetStream & { writableObjectMode?: boolean, _len?: number }
+type Write = (text: string, ...more: unknown[]) => boolean | void
+type Target = Omit<TargetStream, 'write'> & { write: Write, writableObjectMode?: boolean, _len?: number }
 interface Pino { multistream: (entries: ReadonlyArray<{ stream: Target }>, options?: object) => unknown }
 
 export interface Bounds {
@@ -51,7 +52,9 @@ export class BoundTargets {
       // A target may make one of its own before.
       if (entries.length === named.length && options !== undefined && 'dedupe' in options) {
         pino.multistream = multistream
-        for (const [at, { stream }] of entries.entries()) this.#targets.push(new BoundTarget(stream, String(named[at]!.target ?? 'a pipeline'), bounds))
+        for (const [at, { stream }] of entries.entries()) {
+          if (typeof stream?.write === 'function' && typeof stream.on === 'function') this.#targets.push(new BoundTarget(stream, String(named[at]!.target ?? 'a pipeline'), bounds))
+        }
       }
       return multistream(entries, options)
     }
@@ -74,7 +77,7 @@ function pinoBeside (worker: string): Pino | undefined {
 
 class BoundTarget {
   readonly #stream: Target
-  readonly #write: Target['write']
+  readonly #write: Write
   readonly #name: string
   readonly #bounds: Bounds
   #isFull = false
@@ -92,7 +95,11 @@ class BoundTarget {
     this.#write = stream.write
     this.#name = name
     this.#bounds = bounds
-    stream.write = (text) => this.#isStalled && this.#holds(1) ? this.#drop(text) : this.#take(text)
+    // Its own may write to it too: something else than lines, or with a callback. That is not ours to drop.
+    stream.write = (text, ...more) => {
+      const isLine = typeof text === 'string' && more.length === 0
+      return isLine && this.#isStalled && this.#holds(1) ? this.#drop(text) : this.#take(text, more)
+    }
     stream.on('drain', () => {
       this.#isFull = this.#isStalled = false
       this.#sinceFull = 0
@@ -120,8 +127,8 @@ class BoundTarget {
     return (writableObjectMode === true ? undefined : writableLength ?? length) ?? this.#sinceFull
   }
 
-  #take (text: string): boolean | void {
-    const hasRoom = this.#write.call(this.#stream, text)
+  #take (text: string, more: unknown[] = []): boolean | void {
+    const hasRoom = this.#write.call(this.#stream, text, ...more)
     if (hasRoom === false) this.#isFull = true
     if (this.#isFull) this.#sinceFull += text.length
     return hasRoom

@@ -1,8 +1,8 @@
-import { numbers, type Outcome, runThreads } from './support'
+import { runUnderRegister as run } from './register-support'
+import { numbers, type Outcome } from './support'
 
 const onLinux = process.platform === 'linux' ? describe : describe.skip
 
-const REGISTER = require.resolve('../../dist/register.js')
 const TARGET = JSON.stringify(require.resolve('../fixtures/append-target'))
 
 /** What an application that knows nothing of us has: a logger to a file, from nothing but pino. */
@@ -11,27 +11,6 @@ const WAYS = [
   ["a config with 'pino/file'", "pino({ ...bare, transport: { target: 'pino/file', options: { destination: file } } })"],
   ['a config that names us', "pino({ ...bare, transport: { target: require.resolve('pino-pinned'), options: { destination: file } } })"]
 ] as const
-
-const PRELUDE = `
-  const bare = { base: null, timestamp: false }
-  const named = () => threadsNamed('shared-writer')
-  const streamOf = (logger) => logger[pino.symbols.streamSym]
-  const log = (logger, who, from, to) => { for (let i = from; i < to; i++) logger.info({ who, i }) }
-  /** Workers that log a hundred lines, and a hundred more when told to, and end then. */
-  const start = async (count, more = {}) => {
-    const workers = Array.from({ length: count }, (_, at) => new Worker(__filename, { workerData: { file, who: 'w' + at, ...more } }))
-    await Promise.all(workers.map((worker) => once(worker, 'message')))
-    return { goOn: () => Promise.all(workers.map((worker) => { worker.postMessage('go on'); return once(worker, 'exit') })) }
-  }
-  const work = (logger) => {
-    log(logger, workerData.who, 0, 100)
-    logger.flush((error) => parentPort.postMessage(error))
-    parentPort.once('message', () => log(logger, workerData.who, 100, 200))
-  }`
-
-const run = (program: string, options = '', flags: string[] = []): Promise<Outcome> => runThreads(`${PRELUDE}\n${program}`, {
-  execArgv: [...flags, '--require', REGISTER], env: { ...process.env, PINO_PINNED: `name=shared-writer${options}` }
-})
 
 const linesOf = (logged: Outcome['logged']): Record<string, number[]> => Object.fromEntries([...logged].sort(([one], [other]) => one < other ? -1 : 1))
 
@@ -72,7 +51,7 @@ onLinux('under register, though nobody said so,', () => {
   })
 
   test.each(['--require', '--import'])('workers whose code is text share it with those that run a file, and with the main thread: %s', async (flag) => {
-    const { printed, logged } = await runThreads(`${PRELUDE}
+    const { printed, logged } = await run(`
       const make = (file) => pino(bare, pino.transport({ target: 'pino/file', options: { destination: file } }))
       const text = \`
         const { parentPort, workerData } = require('node:worker_threads')
@@ -96,7 +75,7 @@ onLinux('under register, though nobody said so,', () => {
         })()
       } else {
         work(make(workerData.file))
-      }`, { execArgv: [flag, REGISTER], env: { ...process.env, PINO_PINNED: 'name=shared-writer' } })
+      }`, '', [flag])
     expect(printed).toEqual([1])
     expect(linesOf(logged)).toEqual({ main: numbers(0, 200), t0: numbers(0, 200), t1: numbers(0, 200), t2: numbers(0, 200), w0: numbers(0, 200) })
   })
@@ -214,7 +193,7 @@ onLinux('under register, though nobody said so,', () => {
         await until(() => named() === 3)
         await until(() => { gc(); return named() === 0 })
         print(named())
-      })()`, '', ['--expose-gc'])
+      })()`, '', ['--expose-gc', '--require'])
     expect(printed).toEqual([0])
   })
 })

@@ -1,8 +1,8 @@
-import { numbers, type Outcome, runThreads } from './support'
+import { runUnderRegister } from './register-support'
+import { numbers, type Outcome } from './support'
 
 const onLinux = process.platform === 'linux' ? describe : describe.skip
 
-const REGISTER = require.resolve('../../dist/register.js')
 const TARGET = JSON.stringify(require.resolve('../fixtures/append-target'))
 const PRETTY = JSON.stringify(require.resolve('pino-pretty'))
 const TALKING = JSON.stringify(require.resolve('../fixtures/talking-target'))
@@ -17,27 +17,9 @@ const WAYS = [
   ['pino-pretty', `pino(bare, pino.transport({ target: ${PRETTY}, options: { destination: file, colorize: false, singleLine: true } }))`]
 ] as const
 
-const PRELUDE = `
-  const bare = { base: null, timestamp: false }
-  const named = () => threadsNamed('shared-writer')
-  const streamOf = (logger) => logger[pino.symbols.streamSym]
-  const log = (logger, who, from, to) => { for (let i = from; i < to; i++) logger.info({ who, i }) }
-  const make = (file) => pino(bare, pino.transport({ target: ${TARGET}, options: { path: file } }))
-  /** Workers that log a hundred lines, and a hundred more when told to, and end then. */
-  const start = async (count, more = {}) => {
-    const workers = Array.from({ length: count }, (_, at) => new Worker(__filename, { workerData: { file, who: 'w' + at }, ...more }))
-    await Promise.all(workers.map((worker) => once(worker, 'message')))
-    return { workers, goOn: () => Promise.all(workers.map((worker) => { worker.postMessage('go on'); return once(worker, 'exit') })) }
-  }
-  const work = (logger) => {
-    log(logger, workerData.who, 0, 100)
-    logger.flush((error) => parentPort.postMessage(error))
-    parentPort.once('message', () => log(logger, workerData.who, 100, 200))
-  }`
+const MAKE = `const make = (file) => pino(bare, pino.transport({ target: ${TARGET}, options: { path: file } }))`
 
-const run = (program: string, options = '', flag = '--require'): Promise<Outcome> => runThreads(`${PRELUDE}\n{${program}}`, {
-  execArgv: [flag, REGISTER], env: { ...process.env, PINO_PINNED: `name=shared-writer${options}` }
-})
+const run = (program: string, options?: string, flag = '--require'): Promise<Outcome> => runUnderRegister(`${MAKE}\n{${program}}`, options, [flag])
 
 /** By who logged them; lines of pino-pretty end in what JSON begins with. */
 function linesOf ({ text }: Outcome): Record<string, number[]> {

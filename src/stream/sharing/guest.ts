@@ -114,15 +114,7 @@ export class Guest extends WriterBlock implements WriterAccess {
   get othersProgress (): number { return Atomics.load(this.block, WriterWord.Taken) }
   get othersLinesLeft (): number { return 0 }
 
-  get state (): WriterStateName {
-    if (this.#isOwnerGone) return 'ended'
-    switch (this.writerState) {
-      case WriterState.Starting: return this.isWaitingForSink ? 'stalled' : 'starting'
-      case WriterState.Running: return this.isStalled ? 'stalled' : 'running'
-      case WriterState.Ended: return 'ended'
-      case WriterState.Failed: return 'failed'
-    }
-  }
+  override get state (): WriterStateName { return this.#isOwnerGone ? 'ended' : super.state }
 
   get restarts (): number { return Math.max(0, Atomics.load(this.block, WriterWord.Generation) - 1) }
   get worker (): undefined { return undefined }

@@ -36,7 +36,7 @@ export class Homeless extends WriterBlock implements WriterAccess {
 
   get isClosed (): boolean { return this.hasEnded || this.#isGivenUp }
   get hasFailed (): boolean { return this.#isGivenUp }
-  get state (): WriterStateName { return this.isClosed ? 'ended' : 'starting' }
+  override get state (): WriterStateName { return this.isClosed ? 'ended' : 'starting' }
   get restarts (): number { return 0 }
   get worker (): undefined { return undefined }
 
