@@ -375,7 +375,8 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /** @internal The owner of the writer has ended it, lost it, or started it again. */
   onWriterState (): void {
-    const { isOver, failure } = this.#writer
+    const { isOver, failure, isFailureDue } = this.#writer
+    if (isFailureDue === true) return
     if (isOver) return this.#isClosed || failure === undefined ? this.#close() : this.onFailed(failure)
     if (this.#isClosed && !this.#isEnding) this.#opened()
   }

@@ -375,8 +375,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
 
   /** The writer is closed, and did not get to say so. */
   #settleState (): void {
-    if (this.writerState >= WriterState.Ended) return
-    Atomics.store(this.block, WriterWord.State, this.#sharing.isPassedOn ? WriterState.Ended : WriterState.Failed)
+    if (this.writerState < WriterState.Ended) Atomics.store(this.block, WriterWord.State, this.#sharing.isPassedOn ? WriterState.Ended : WriterState.Failed)
     this.#tellState()
   }
 

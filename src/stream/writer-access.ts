@@ -30,6 +30,8 @@ export interface WriterAccess extends Keeper {
   readonly hasFailed: boolean
   /** Of a writer that is over: the error that its stream is to tell, where it does not hear of it otherwise. */
   readonly failure?: Error | undefined
+  /** That error is on its way. */
+  readonly isFailureDue?: boolean
   /** The error, by name, that the writer waits out or failed of. */
   readonly stalledBy: string | undefined
   /** The writer has opened its sink, or waits until it can be opened: a FIFO without a reader. */

@@ -146,6 +146,45 @@ describe('with share', () => {
     expect(printed).toEqual(isMainOwner ? [heard, heard, heard, heard] : [heard, heard, heard])
   })
 
+  test("an attached stream waits for the owner's word on why its target failed, although it sees and meets the failure before", async () => {
+    const { printed } = await runThreads(`
+      const { join } = require('node:path')
+      const { writeFileSync } = require('node:fs')
+      if (isMainThread) {
+        writeFileSync(file, '')
+        const attached = words(1), failed = words(1)
+        const target = join(file, '../target.mjs'), go = join(file, '../go')
+        writeFileSync(target, 'import { existsSync } from "node:fs"; while (!existsSync(' + JSON.stringify(go) + ')) await new Promise((resolve) => setTimeout(resolve, 1)); export default 1')
+        const stream = transport({ target, onFull: 'block' })
+        const own = once(stream, 'error')
+        const worker = new Worker(__filename, { workerData: { handle: stream.handle(), attached, failed } })
+        const heard = once(worker, 'message')
+        Atomics.wait(attached, 0, 0)
+        writeFileSync(go, '')
+        Atomics.wait(failed, 0, 0) // its event loop stands still until then
+        Promise.all([own, heard]).then(([[{ code, message }], [others]]) => print([{ code, message }, ...others]))
+      } else {
+        const { handle, attached, failed } = workerData
+        const tell = (word) => { Atomics.store(word, 0, 1); Atomics.notify(word, 0) }
+        const stream = attach(handle)
+        const alive = setInterval(() => {}, 1000)
+        const heard = []
+        stream.on('error', ({ code, message }) => heard.push({ code, message }))
+        stream.on('close', () => { parentPort.postMessage(heard); clearInterval(alive) })
+        tell(attached)
+        until(() => stream.stats().writerState === 'failed').then(async () => {
+          for (let turns = 0; turns < 3; turns++) {
+            stream.write('refused\\n')
+            await new Promise(setImmediate)
+          }
+          tell(failed)
+        })
+      }`)
+    const [[own, ...others]] = printed
+    expect(own.message).toContain('target.mjs')
+    expect(others).toEqual([own])
+  })
+
   test('a thread starts a writer of its own when the settings differ, or the one there was has ended', async () => {
     const { printed } = await runThreads(`
       const first = transport({ destination: file, share: true })

@@ -55,6 +55,8 @@ export class Guest extends WriterBlock implements WriterAccess {
   readonly #sink: string
   /** What the owner has heard of a writer that failed. */
   #told: Error | undefined
+  /** Another word of the owner's comes, should the writer fail. */
+  #isWordDue: boolean
   readonly #late = noTotals()
 
   /**
@@ -67,9 +69,13 @@ export class Guest extends WriterBlock implements WriterAccess {
     this.#channelName = channelName
     this.#moving = moving?.isPassedOn === true ? moving : undefined
     if (!this.isOver && !hasFreeSeat(this.block)) throw tooManyRings()
+    this.#words = new BroadcastChannel(guestsChannelName(channelName))
+    this.#words.unref()
+    // Behind the channel's opening: what is said of a writer that fails from here on arrives.
+    this.#isWordDue = this.writerState !== WriterState.Failed
     const id = Atomics.add(this.block, WriterWord.RingsMade, 1) + 1
     // A moving ring is not to be touched in vain, and a stream's own thread is seldom terminated just here.
-    if (moving !== undefined && !this.isOver && !takeSeat(this.block, id)) throw tooManyRings()
+    if (moving !== undefined && !this.isOver && !takeSeat(this.block, id)) throw this.#hasNoSeat()
     this.ring = moving === undefined ? createRing(capacity) : entering(moving)
     this.ring.words[RingWord.Id] = id
     this.thread = producerThread(channelName)
@@ -78,7 +84,7 @@ export class Guest extends WriterBlock implements WriterAccess {
     // Last: if this thread is terminated here, the writer knows of the ring, and frees its seat when it gives it back.
     if (moving === undefined && !this.isOver && !takeSeat(this.block, id)) {
       this.end()
-      throw tooManyRings()
+      throw this.#hasNoSeat()
     }
     this.#lookLater()
   }
@@ -109,6 +115,11 @@ export class Guest extends WriterBlock implements WriterAccess {
     return this.#told ?? sinkFailed(this.stalledBy, this.#sink)
   }
 
+  /** The sink's own errors stand in shared memory; of others the owner tells as soon as its event loop turns. */
+  get isFailureDue (): boolean {
+    return this.#isWordDue && this.writerState === WriterState.Failed && this.stalledBy === undefined && !this.#isOwnerGone
+  }
+
   get hasFailed (): boolean { return this.isOver }
 
   get othersProgress (): number { return Atomics.load(this.block, WriterWord.Taken) }
@@ -122,15 +133,14 @@ export class Guest extends WriterBlock implements WriterAccess {
   /** Neither of these must hold the stream. What they hear of is not of lines that were written after `end`. */
   listen (host: GuestHost): void {
     const look = (): void => host.onState()
-    this.#words = new BroadcastChannel(guestsChannelName(this.#channelName))
-    this.#words.onmessage = ({ data }) => {
+    this.#words!.onmessage = ({ data }) => {
       const word = data as GuestWord
       if ('event' in word) return host.onEvent(word.event, word.args)
       if (!('failed' in word) || (this.#isDone && this.#moving === undefined)) return
       this.#told = word.failed === null ? undefined : fromWords(word.failed)
+      this.#isWordDue = this.writerState !== WriterState.Failed
       look()
     }
-    this.#words.unref()
     if (this.isOver) setImmediate(look) // it was told before
     this.#ownerLook = setInterval(() => {
       if (this.hasEnded) return this.leave()
@@ -202,6 +212,11 @@ export class Guest extends WriterBlock implements WriterAccess {
 
   ref (): void {}
   unref (): void {}
+
+  #hasNoSeat (): RangeError {
+    this.stopListening()
+    return tooManyRings()
+  }
 
   #announce (): void {
     this.#announcedTo = Atomics.load(this.block, WriterWord.Listening)
