@@ -10,6 +10,7 @@ import type { WriterData, WriterMessage } from '../writer-data'
 import { tellGuests } from './sharing/announce'
 import type { Totals } from './counts'
 import { type Handle, makeHandle, type Sharing } from './sharing/handle'
+import { addOwnWriter, removeOwnWriter } from './sharing/own-writers'
 import { type Lack, Lacks } from './lacks'
 import { OsThreads } from './os-threads'
 import { withoutPreloads, withPreloads } from './preloads'
@@ -119,6 +120,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     if (!this.#isShared) addon?.storeAtThreadExit(this.block, WriterWord.OwnerGone, 1)
     this.#isShared = true
     if (!this.isOver) this.#roster.open()
+    if (!this.#isClosed) addOwnWriter(this.#roster.channelName, this)
     return this.#handle
   }
 
@@ -367,6 +369,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     this.#isClosed = true
     this.#letHostGo()
     this.#roster.close()
+    removeOwnWriter(this.#roster.channelName)
     // One that was given up is at work until its thread has exited: rings must not go on to another before.
     if (!this.#sharing.isPassedOn) this.#settleState()
     this.#tellState()

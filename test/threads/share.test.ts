@@ -185,6 +185,27 @@ describe('with share', () => {
     expect(others).toEqual([own])
   })
 
+  test.each([
+    ['share', 'transport(options)'],
+    ['attach', 'attach(first.handle())']
+  ])('a thread that waits for room in its second stream, by %s, starts the writer again that died meanwhile', async (_, second) => {
+    const { printed, logged, stderr } = await runThreads(`
+      process.removeAllListeners('warning')
+      const options = { destination: file, share: true, onFull: 'block', capacity: '64kb' }
+      const first = transport(options)
+      const second = ${second}
+      first.once('ready', async () => {
+        first.worker.terminate()
+        logLines(second, 'second', 0, 5000)
+        print([second.worker === undefined, second.flushSync(), second.stats().linesDropped, first.stats().restarts])
+        await finished(second)
+        await finished(first)
+      })`)
+    expect(printed).toEqual([[true, true, 0, 1]])
+    expect(logged.get('second')).toEqual(numbers(0, 5000))
+    expect(stderr).toBe('')
+  }, 30_000)
+
   test('a thread starts a writer of its own when the settings differ, or the one there was has ended', async () => {
     const { printed } = await runThreads(`
       const first = transport({ destination: file, share: true })

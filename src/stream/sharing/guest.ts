@@ -7,6 +7,7 @@ import { type Announcement, guestsChannelName, type GuestWord } from '../../writ
 import { announce, isGivenBack, isTakenIn } from './announce'
 import { addTotals, noTotals, type Totals } from '../counts'
 import type { Handle } from './handle'
+import { keepOwnAlive } from './own-writers'
 import { closeIfMissed } from '../left-behind'
 import { type ProducerThread, producerThread, threadName } from './producer-thread'
 import type { ProducerStats, WriterAccess, WriterStateName } from '../writer-access'
@@ -164,9 +165,10 @@ export class Guest extends WriterBlock implements WriterAccess {
 
   get isTakenIn (): boolean { return isTakenIn(this.ring) }
 
-  /** Only the owner can start a writer. What a guest can do is make sure that its ring is known. */
+  /** Only the owner's thread can start a writer. What a guest of another can do is make sure that its ring is known. */
   keepAlive (): void {
     if (this.#hasLeft) return
+    keepOwnAlive(this.#channelName)
     if (this.isLost) return this.#moving!.onLost()
     // Pairs with the store in Intake.take: a writer that listens since hears it now, and one that listened before has heard it.
     if (this.isTakenIn || this.isOver || Atomics.load(this.block, WriterWord.Listening) === this.#announcedTo) return
