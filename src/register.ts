@@ -8,11 +8,12 @@
  */
 
 import { readFileSync } from 'node:fs'
-import Module from 'node:module'
+import Module, { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { coverEvalWorkers, tidyFlags } from './eval-workers'
 import { ENVIRONMENT_VARIABLE, readEnvironment } from './options'
+import { answerWorkers } from './stream/sharing/host-question'
 import { isWriterData } from './writer-data'
 
 /** Node's own way from a name to a file. It is not in the types; CommonJS and CommonJS that ES modules import go through it. */
@@ -61,7 +62,11 @@ function register (resolver: Resolver): void {
   })
   if (!isAsked(resolver)) standBefore(resolver)
   coverEvalWorkers()
+  if (isMainThread) answerWorkers((request) => application().hostWorkers(request))
 }
+
+/** Not before it is wanted: most processes that load register log through nothing else. */
+function application (): typeof import('./application') { return createRequire(__filename)('./application') }
 
 /** Whether Node's cache is looked into: who has put a resolver of his own in Node's place, as Yarn's Plug'n'Play does, may not. */
 function isAsked (resolver: Resolver): boolean {

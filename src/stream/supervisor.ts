@@ -113,6 +113,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   get isTakenIn (): boolean { return true }
   get othersProgress (): number { return this.#roster.progress }
   get othersLinesLeft (): number { return this.#roster.linesLeft }
+  get hasGuests (): boolean { return this.#roster.rings.length > 0 }
   others (): { totals: Totals, producers: ProducerStats[] } { return this.#roster.stats() }
 
   /** Lets other threads attach rings. Returns what they need for it. */

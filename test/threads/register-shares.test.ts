@@ -102,24 +102,53 @@ onLinux('under register, though nobody said so,', () => {
     expect(linesOf(logged)).toEqual({ again: numbers(0, 200), main: numbers(0, 200), w0: numbers(0, 200), w1: numbers(0, 200), w2: numbers(0, 200) })
   })
 
-  test("the main thread's stream does not hang on the writer of a worker, which may be terminated: it has one of its own", async () => {
+  test('the main thread makes the writer for workers that log before it, logs through it too, and ends it when nobody is left', async () => {
     const { printed, logged } = await run(`
       const make = (file) => pino(bare, pino.transport({ target: 'pino/file', options: { destination: file } }))
       if (isMainThread) {
         (async () => {
           const workers = await start(3)
-          const before = named()
           const logger = make(file)
           log(logger, 'main', 0, 200)
           await flushed(streamOf(logger))
-          print([before, named(), typeof streamOf(logger).worker])
+          print([named(), typeof streamOf(logger).worker])
           await workers.goOn()
+          log(logger, 'main', 200, 300)
+          await finished(streamOf(logger))
+          print(streamOf(logger).stats().linesWritten)
+          await until(() => named() === 0)
         })()
       } else {
         work(make(workerData.file))
       }`)
+    expect(printed).toEqual([[1, 'undefined'], 300])
+    expect(linesOf(logged)).toEqual({ main: numbers(0, 300), w0: numbers(0, 200), w1: numbers(0, 200), w2: numbers(0, 200) })
+  })
+
+  test("a main thread that stands is not waited for: workers share a writer of theirs, on which the main thread's stream does not hang", async () => {
+    const { printed, logged } = await run(`
+      const make = (file) => pino(bare, pino.transport({ target: 'pino/file', options: { destination: file } }))
+      if (isMainThread) {
+        (async () => {
+          const flushed = words(1)
+          const workers = start(3, { workerData: { file, who: 'w', flushed } })
+          while (flushed[0] < 3) Atomics.wait(flushed, 0, flushed[0])
+          const before = named()
+          const logger = make(file)
+          log(logger, 'main', 0, 200)
+          streamOf(logger).flushSync()
+          print([before, named(), typeof streamOf(logger).worker])
+          await (await workers).goOn()
+        })()
+      } else {
+        const { file, flushed } = workerData
+        const logger = make(file)
+        logger.flush(() => { Atomics.add(flushed, 0, 1); Atomics.notify(flushed, 0) })
+        work(logger)
+      }`)
     expect(printed).toEqual([[1, 2, 'object']])
-    expect(linesOf(logged)).toEqual({ main: numbers(0, 200), w0: numbers(0, 200), w1: numbers(0, 200), w2: numbers(0, 200) })
+    expect(linesOf(logged).main).toEqual(numbers(0, 200))
+    expect(linesOf(logged).w).toHaveLength(600)
   })
 
   test.each(['first', 'second'])('two streams of one thread have a writer each: the end of the %s is not that of the other', async (which) => {

@@ -83,9 +83,9 @@ onLinux('under register, though nobody said so,', () => {
   })
 
   test.each([
-    ['of a main thread that does not log', '', 3],
-    ['that were started before the main thread made its stream', "const logger = make(file); log(logger, 'main', 0, 200); await flushed(streamOf(logger))", 4]
-  ])('workers %s have a target each, none of which others lose lines with', async (_, between, writers) => {
+    ['of a main thread that does not log', ''],
+    ['that were started before the main thread made its stream', "const logger = make(file); log(logger, 'main', 0, 200); await flushed(streamOf(logger))"]
+  ])('workers %s have one target, the main thread\'s, and none loses lines with another', async (_, between) => {
     const outcome = await run(`
       if (isMainThread) {
         (async () => {
@@ -100,12 +100,40 @@ onLinux('under register, though nobody said so,', () => {
       } else {
         work(make(workerData.file))
       }`)
-    expect(outcome.printed).toEqual([writers])
+    expect(outcome.printed).toEqual([1])
     const { main: _main, ...lines } = linesOf(outcome)
     expect(lines).toEqual({ w0: numbers(0, 100), w1: numbers(0, 200), w2: numbers(0, 200) })
   })
 
-  test("when the main thread's stream ends, its workers go on with a target each, and lose no line", async () => {
+  test.each([
+    ['while the main thread stands', 'stands', ''],
+    ['in an environment of their own', '', 'env: { ...process.env, OTHER: "yes" }']
+  ])('workers have a target each %s, and their lines arrive', async (_, stands, options) => {
+    const outcome = await run(`
+      if (isMainThread) {
+        (async () => {
+          const flushed = words(1)
+          const workers = start(3, { workerData: { file, who: 'w', flushed }, ${options} })
+          while (flushed[0] < 3) {
+            if (${JSON.stringify(stands)} !== '') Atomics.wait(flushed, 0, flushed[0])
+            else await new Promise(setImmediate)
+          }
+          const before = named()
+          const { goOn } = await workers
+          print([before, named()]) // what was withdrawn is made by nobody
+          await goOn()
+        })()
+      } else {
+        const { file, flushed } = workerData
+        const logger = make(file)
+        work(logger)
+        logger.flush(() => { Atomics.add(flushed, 0, 1); Atomics.notify(flushed, 0) })
+      }`)
+    expect(outcome.printed).toEqual([[3, 3]])
+    expect(linesOf(outcome).w).toHaveLength(600)
+  })
+
+  test("when the main thread's stream ends, its workers go on with another target of the main thread's, and lose no line", async () => {
     const outcome = await run(`
       if (isMainThread) {
         (async () => {
@@ -115,7 +143,7 @@ onLinux('under register, though nobody said so,', () => {
           await finished(streamOf(logger))
           for (const worker of workers.workers) worker.postMessage('go on')
           await Promise.all(workers.workers.map((worker) => once(worker, 'message')))
-          await until(() => named() === 3)
+          await until(() => named() === 1)
           const again = make(file)
           log(again, 'again', 0, 200)
           await finished(streamOf(again))

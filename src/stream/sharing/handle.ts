@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { show, wrongType } from '../../errors'
 import { nameOfSink } from '../../option-sink'
 import type { Settings } from '../../options'
@@ -49,6 +50,11 @@ export function makeHandle (block: SharedArrayBuffer, channel: string, settings:
     environment: isTarget && settings.share === 'unasked' ? { ...process.env } : undefined,
     isPassedOn
   }
+}
+
+/** A target may be told by the environment what it is to do. */
+export function isSameEnvironment (environment: Handle['environment']): boolean {
+  return environment === undefined || isDeepStrictEqual(environment, { ...process.env })
 }
 
 /** @throws {TypeError} `ERR_PINO_PINNED_OPTION` */

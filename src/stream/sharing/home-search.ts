@@ -2,7 +2,8 @@ import { BroadcastChannel, receiveMessageOnPort, threadId } from 'node:worker_th
 import { addon } from '../../affinity/addon'
 import { Patience } from '../../patience'
 import { claim } from './claims'
-import type { Handle } from './handle'
+import { type Handle, isSameEnvironment } from './handle'
+import type { HostQuestion } from './host-question'
 import { inheritedHandle, isUsable, type Word } from './offer'
 
 /** Who searches looks so often, at first and in the end. */
@@ -25,6 +26,7 @@ export class HomeSearch {
   readonly #channel: BroadcastChannel
   readonly #patience = new Patience()
   readonly #wasHome: boolean
+  readonly #question: HostQuestion | undefined
   readonly #isAlone: boolean
   readonly #arrived: Word[] = []
   /** After so long without an answer this thread makes the writer, if there is no addon to ask. */
@@ -36,11 +38,13 @@ export class HomeSearch {
 
   /**
    * @param wasHome whether the one that searches had a writer of this key before
-   * @param isAlone it is to make one for itself
+   * @param question to the main thread, which is to make it if it can
+   * @param isAlone if the main thread does not, it is to make one for itself
    */
-  constructor (key: string, wasHome: boolean, isAlone: boolean) {
+  constructor (key: string, wasHome: boolean, question: HostQuestion | undefined, isAlone: boolean) {
     this.#key = key
     this.#wasHome = wasHome
+    this.#question = question
     this.#isAlone = isAlone
     this.#channel = new BroadcastChannel(key)
     // What the event loop takes from the channel, `receiveMessageOnPort` does not find any more.
@@ -57,12 +61,14 @@ export class HomeSearch {
     if (now < this.#lookAt) return undefined
     this.#lookMs = Math.min(this.#lookMs * 2, LONGEST_LOOK_MS)
     this.#lookAt = now + this.#lookMs
-    if (this.#isAlone) return { isHeir: this.#wasHome }
     const handle = inheritedHandle(this.#key) ?? this.#listen()
-    if (handle !== undefined) return { handle }
-    const claimed = claim(this.#key)
-    if (claimed !== undefined) return claimed
-    if (addon === undefined && this.#patience.look() > this.#longestMs) return { isHeir: this.#wasHome }
+    if (handle !== undefined && isSameEnvironment(handle.environment)) return { handle }
+    if (this.#question === undefined || this.#question.isInVain) {
+      if (this.#isAlone) return { isHeir: this.#wasHome }
+      const claimed = claim(this.#key)
+      if (claimed !== undefined) return claimed
+      if (addon === undefined && this.#patience.look() > this.#longestMs) return { isHeir: this.#wasHome }
+    }
     if (now >= this.#askAt) this.#ask(now)
     return undefined
   }

@@ -9,6 +9,7 @@ import { Guest } from './guest'
 import type { Handle } from './handle'
 import { HomeSearch } from './home-search'
 import { Homeless } from './homeless'
+import { HostQuestion } from './host-question'
 import { keepRing, letRingGo } from './keeping'
 import { inheritedHandle, offer } from './offer'
 import { Port } from '../port'
@@ -42,7 +43,9 @@ export class Homing implements Leaver, SignalLeaver {
   #writer: WriterAccess
   #handle: Handle | undefined
   #search: HomeSearch | undefined
-  /** After the writer that was there in the beginning it makes its own, for nobody else. */
+  /** Nobody asked for it: the main thread is asked to make the writer, which outlives the others. */
+  readonly #asksHost: boolean
+  /** If that does not, it makes its own, for nobody else: what a target has buffered goes with its thread. */
   readonly #isAlone: boolean
   /** Of a writer of its own that no other thread may have. */
   #ownHandle: (() => Handle) | undefined
@@ -53,9 +56,10 @@ export class Homing implements Leaver, SignalLeaver {
   #config: unknown
   #forgetSignals: Array<() => void> = []
 
-  constructor (stream: RingStream, settings: Settings, key: string, isAlone = false) {
+  constructor (stream: RingStream, settings: Settings, key: string) {
     this.#key = key
-    this.#isAlone = isAlone
+    this.#asksHost = settings.share === 'unasked' && !isMainThread
+    this.#isAlone = this.#asksHost && settings.sink.kind === 'target'
     this.#settings = settings
     this.#stream = new WeakRef(stream)
     const ring = createRing(Math.max(settings.capacity, LEAST_CAPACITY_BYTES))
@@ -151,7 +155,8 @@ export class Homing implements Leaver, SignalLeaver {
   /** From here on the stream is kept, until there is a writer. */
   #leaveHome (wasHome: boolean): void {
     this.#held = this.#stream.deref()
-    this.#search = new HomeSearch(this.#key, wasHome, this.#isAlone)
+    const question = this.#asksHost ? new HostQuestion(this.#key, this.#settings) : undefined
+    this.#search = new HomeSearch(this.#key, wasHome, question, this.#isAlone)
     this.#lookLater(this.#search)
   }
 

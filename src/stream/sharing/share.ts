@@ -5,18 +5,19 @@
  * The others ask for it on a channel; which of them makes the writer, the addon says.
  */
 
-import { inspect, isDeepStrictEqual } from 'node:util'
+import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { addon } from '../../affinity/addon'
 import type { Settings } from '../../options'
 import { claim, release } from './claims'
 import { connectTo } from './connect-guest'
 import type { Connection } from '../connection'
-import type { Handle } from './handle'
+import { isSameEnvironment } from './handle'
 import { Homing } from './homing'
 import { inheritedHandle, offer } from './offer'
 import type { RingStream } from '../ring-stream'
 import { startWriter } from '../start-writer'
+import type { Supervisor } from '../supervisor'
 
 /** The same for all settings that are the same, in all threads of the process and no other. */
 function shareKey (made: Settings): string {
@@ -40,25 +41,20 @@ export function connectShared (stream: RingStream, settings: Settings): Connecti
     stream.once('close', () => ours.delete(key))
   }
   const found = inheritedHandle(key)
-  // Unasked nobody's lines wait in a target that may be terminated, with what it has buffered: only the main thread's is shared.
-  if (settings.share === 'unasked' && settings.sink.kind === 'target' && !isMainThread) {
-    return found !== undefined && isSameEnvironment(found) ? new Homing(stream, settings, key, true).connect() : startWriter(stream, settings)
+  if (settings.share === 'unasked' && !isMainThread) {
+    const isAnothers = found !== undefined && !isSameEnvironment(found.environment)
+    return isAnothers ? startWriter(stream, settings) : new Homing(stream, settings, key).connect()
   }
-  if (found?.isPassedOn === false) return connectTo(found)(stream)
-  const claimed = found === undefined ? claim(key) : undefined
+  if (found !== undefined) return found.isPassedOn ? new Homing(stream, settings, key).connect() : connectTo(found)(stream)
+  const claimed = claim(key)
   // Without the addon nobody says whose turn it is: the main thread goes first.
-  if (claimed !== undefined || (found === undefined && addon === undefined && isMainThread)) return startShared(stream, settings, key, claimed?.isHeir === true)
+  if (claimed !== undefined || (addon === undefined && isMainThread)) return startShared(stream, settings, key, claimed?.isHeir === true)
   // Unasked, the main thread's log does not hang on a worker, which may be terminated the next moment.
-  if (settings.share === 'unasked' && isMainThread) return startWriter(stream, settings)
-  return new Homing(stream, settings, key).connect()
+  return settings.share === 'unasked' ? startWriter(stream, settings) : new Homing(stream, settings, key).connect()
 }
 
-/** A target may be told by the environment what it is to do. */
-function isSameEnvironment ({ environment }: Handle): boolean {
-  return isDeepStrictEqual(environment, { ...process.env })
-}
-
-function startShared (stream: RingStream, settings: Settings, key: string, isHeir: boolean): Connection {
+/** Starts a writer for whoever shares it. The key is claimed. */
+export function startShared (stream: RingStream, settings: Settings, key: string, isHeir: boolean): Connection & { writer: Supervisor } {
   try {
     const connection = startWriter(stream, settings, { key, isHeir })
     offer(stream, connection, key, settings.share === true)
