@@ -43,6 +43,19 @@ bool ReadInteger(Napi::Value value, const std::string& name, double lowest, doub
   return true;
 }
 
+bool LayoutReader::IsObject() const {
+  if (layout_.Type() == napi_object) return true;
+  ThrowType(layout_.Env(), "layout must be an object");
+  return false;
+}
+
+bool LayoutReader::operator()(const char* name, double lowest, double highest, double* result) const {
+  napi_value value;
+  // A getter may throw, and its thread may be terminated in it.
+  if (napi_get_named_property(layout_.Env(), layout_, name, &value) != napi_ok) return false;
+  return ReadInteger({layout_.Env(), value}, std::string("layout.") + name, lowest, highest, result);
+}
+
 bool ReadSharedWords(Napi::Value words, int32_t** first, size_t* length) {
   napi_typedarray_type type = napi_uint8_array;
   void* data = nullptr;

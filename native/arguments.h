@@ -32,6 +32,17 @@ void ThrowInternal(Napi::Env env, const std::string& message);
 
 bool ReadInteger(Napi::Value value, const std::string& name, double lowest, double highest, double* result);
 
+// Reads the numbers of an object by their names.
+class LayoutReader {
+ public:
+  explicit LayoutReader(Napi::Value layout) : layout_(layout) {}
+  bool IsObject() const;
+  bool operator()(const char* name, double lowest, double highest, double* result) const;
+
+ private:
+  const Napi::Value layout_;
+};
+
 // The memory of an Int32Array. It must be shared: that of an ArrayBuffer can be moved or freed (transfer, detach)
 // while native code still points at it.
 bool ReadSharedWords(Napi::Value words, int32_t** first, size_t* length);

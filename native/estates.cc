@@ -231,16 +231,8 @@ bool ReadKey(Napi::Value value, std::string* key) {
 
 bool ReadLayout(Napi::Value layout, size_t words, Ring* ring) {
   const Napi::Env env = layout.Env();
-  if (layout.Type() != napi_object) {
-    ThrowType(env, "layout must be an object");
-    return false;
-  }
-  const auto read = [&](const char* name, double lowest, double highest, double* result) {
-    napi_value value;
-    // A getter may throw, and its thread may be terminated in it.
-    if (napi_get_named_property(env, layout, name, &value) != napi_ok) return false;
-    return ReadInteger({env, value}, std::string("layout.") + name, lowest, highest, result);
-  };
+  const LayoutReader read(layout);
+  if (!read.IsObject()) return false;
   const double bytes = static_cast<double>(words) * sizeof(int32_t);
   double data_start, capacity, given_back, line, time, first, last, totals_stride;
   if (!read("dataStart", kPadding, bytes, &data_start)) return false;

@@ -88,16 +88,8 @@ bool ReadPublisher(Napi::Value words, Napi::Value layout, Publisher* ring) {
   int32_t* first;
   size_t length;
   if (!ReadSharedWords(words, &first, &length)) return false;
-  if (layout.Type() != napi_object) {
-    ThrowType(env, "layout must be an object");
-    return false;
-  }
-  const auto read = [&](const char* name, double lowest, double highest, double* result) {
-    napi_value value;
-    // A getter may throw, and its thread may be terminated in it.
-    if (napi_get_named_property(env, layout, name, &value) != napi_ok) return false;
-    return ReadInteger({env, value}, std::string("layout.") + name, lowest, highest, result);
-  };
+  const LayoutReader read(layout);
+  if (!read.IsObject()) return false;
   const double bytes = static_cast<double>(length) * sizeof(int32_t);
   const double last_word = static_cast<double>(length) - 1;
   double capacity, data_start, header, most_payload, published, quick_end, accepted, meta;
