@@ -64,8 +64,8 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   #isDestroyed = false
   #needsDrain = false
   #error: Error | null = null
-  /** Lines accepted when the stream last held an idle process. */
-  #acceptedWhenIdle = 0
+  /** Lines accepted, and the port's `progress`, when the stream last held an idle process. */
+  #whenIdle = { accepted: 0, progress: NaN }
   readonly #ticker = new Ticker(() => this.#tick())
   #isEndOrdered = false
   readonly #drops: DropTeller
@@ -347,10 +347,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    * @returns whether it is held
    */
   holdIdle (): boolean {
-    const accepted = totalsOf(this.#port.ring).linesAccepted
-    const isServed = accepted === this.#acceptedWhenIdle && !this.#needsDrain
+    const now = { accepted: totalsOf(this.#port.ring).linesAccepted, progress: this.#port.progress }
+    const isServed = now.accepted === this.#whenIdle.accepted && (!this.#needsDrain || now.progress === this.#whenIdle.progress)
     if (isServed || this.#isClosed || !awaitsLines(this)) return false
-    this.#acceptedWhenIdle = accepted
+    this.#whenIdle = now
     const number = this.#port.requestFlush()
     const hasStopped = progressWatch(this.#port, Math.min(this.#exitTimeout, IDLE_PATIENCE_MS))
     this.#watcher.watch(() => {

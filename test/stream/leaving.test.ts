@@ -117,3 +117,14 @@ describe.each(STALLED_WAYS)('with a sink that takes nothing, a process leaves %s
     expect(stderr).toMatch(/20000 (lines were|are) left/)
   })
 })
+
+test.each(['drop', 'drain', 'error'])("with a full ring and a FIFO without a reader, a listener for '%s' does not keep the process", async (event) => {
+  const fifo = join(temporaryDirectory(), 'fifo')
+  execFileSync('mkfifo', [fifo])
+  const { code, signal, stderr } = await runScript(`
+    const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(fifo)}, capacity: '64kb', exitTimeout: 300 })
+    stream.on('${event}', () => {})
+    while (stream.stats().linesDropped === 0) stream.write('{"level":30}\\n')`, { timeout: 30_000 })
+  expect({ code, signal }).toEqual({ code: 0, signal: null })
+  expect(stderr).toMatch(/\d+ lines were left/)
+}, 60_000)
