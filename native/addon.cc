@@ -5,7 +5,9 @@
 #include <uv.h>
 
 #include <algorithm>
+#include <iterator>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -182,10 +184,34 @@ void SetPriority(const Napi::CallbackInfo& info) {
 // ---- the last word of a thread ---------------------------------------------------------------------
 
 struct ExitStore {
+  napi_env env;
   Napi::Reference<Napi::Value> keeps_words_alive;
   std::atomic<int32_t>* word;
   int32_t value;
 };
+
+struct ExitStores {
+  std::mutex mutex;
+  std::set<ExitStore*> all;
+};
+
+// Never destroyed: other threads may still end when the process's statics are.
+ExitStores& TheExitStores() {
+  static ExitStores* stores = new ExitStores();
+  return *stores;
+}
+
+// Runs when the environment is torn down, however that came about, after its last JavaScript and after the file system
+// requests it had under way.
+void StoreNow(void* data) {
+  ExitStore* store = static_cast<ExitStore*>(data);
+  {
+    const std::lock_guard<std::mutex> lock(TheExitStores().mutex);
+    TheExitStores().all.erase(store);
+  }
+  store->word->store(store->value);
+  delete store;
+}
 
 void StoreAtThreadExit(const Napi::CallbackInfo& info) {
   std::atomic<int32_t>* word;
@@ -196,16 +222,27 @@ void StoreAtThreadExit(const Napi::CallbackInfo& info) {
   }
   auto kept = Napi::Reference<Napi::Value>::New(info[0], 1);
   if (kept.IsEmpty()) return;
-  ExitStore* store = new ExitStore{std::move(kept), word, static_cast<int32_t>(value)};
-  // Runs when the environment is torn down, however that came about, after its last JavaScript and after
-  // the file system requests it had under way.
-  const auto run = [](ExitStore* store) {
-    store->word->store(store->value);
+  ExitStore* store = new ExitStore{info.Env(), std::move(kept), word, static_cast<int32_t>(value)};
+  if (napi_add_env_cleanup_hook(info.Env(), StoreNow, store) != napi_ok) {
     delete store;
-  };
-  if (info.Env().AddCleanupHook(run, store).IsEmpty()) {
+    return ThrowInternal(info.Env(), "this thread is ending already");
+  }
+  const std::lock_guard<std::mutex> lock(TheExitStores().mutex);
+  TheExitStores().all.insert(store);
+}
+
+void CancelStoreAtThreadExit(const Napi::CallbackInfo& info) {
+  std::atomic<int32_t>* word;
+  if (!ReadSharedWord(info[0], info[1], "index", &word)) return;
+  const napi_env env = info.Env();
+  const std::lock_guard<std::mutex> lock(TheExitStores().mutex);
+  std::set<ExitStore*>& all = TheExitStores().all;
+  for (auto next = all.begin(); next != all.end();) {
+    ExitStore* store = *next;
+    const bool is_meant = store->env == env && store->word == word;
+    next = is_meant ? all.erase(next) : std::next(next);
+    if (!is_meant || napi_remove_env_cleanup_hook(env, StoreNow, store) != napi_ok) continue;
     delete store;
-    ThrowInternal(info.Env(), "this thread is ending already");
   }
 }
 
@@ -284,6 +321,7 @@ void Export(Napi::Object exports) {
   Add<SetName>(exports, "setThreadName");
   Add<SetPriority>(exports, "setThreadPriority");
   Add<StoreAtThreadExit>(exports, "storeAtThreadExit");
+  Add<CancelStoreAtThreadExit>(exports, "cancelStoreAtThreadExit");
   Add<Claim>(exports, "claim");
   Add<Release>(exports, "release");
   Add<SinkOpened>(exports, "sinkOpened");

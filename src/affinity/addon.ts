@@ -54,6 +54,9 @@ export interface Addon {
    */
   storeAtThreadExit (words: Int32Array, index: number, value: number): void
 
+  /** Takes back what the calling thread has said of this word, which is kept no longer. */
+  cancelStoreAtThreadExit (words: Int32Array, index: number): void
+
   /**
    * Claims a key for the calling thread: one thread of the process has it, until it releases it or its environment is torn
    * down.

@@ -52,6 +52,8 @@ describe('a wrong argument is an error and never a crash', () => {
     ['storeAtThreadExit', [words, -1, 1], RANGE, 'got -1'],
     ['storeAtThreadExit', [words, 0], TYPE, 'value must be a number'],
     ['storeAtThreadExit', [words, 0, 2 ** 31], RANGE, 'value must be an integer from -2147483648 to 2147483647'],
+    ['cancelStoreAtThreadExit', [new Int32Array(4), 0], TYPE, 'over a SharedArrayBuffer'],
+    ['cancelStoreAtThreadExit', [words, 4], RANGE, 'index must be an integer from 0 to 3, got 4'],
     ['claim', [], TYPE, 'key must be a string'],
     ['claim', [1], TYPE, 'key must be a string'],
     ['sinkOpened', [], TYPE, 'key must be a string'],

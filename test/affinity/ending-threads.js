@@ -31,6 +31,7 @@ function listCalls (words) {
     setThreadName: [[], [''], ['name'], ['\u4e16'.repeat(100)]],
     setThreadPriority: [[], [99], [0.5], [0]],
     storeAtThreadExit: [[], [words, -1], [words, 0, 'x'], [new Int32Array(4), 0, 0], [words, 3, 1]],
+    cancelStoreAtThreadExit: [[], [words, -1], [words, 3]],
     claim: [[], ['a'], ['b']],
     sinkOpened: [[], ['a'], ['d']],
     release: [[], ['a', false], ['c', true]],

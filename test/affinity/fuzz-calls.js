@@ -97,6 +97,7 @@ const RIGHT = {
   setThreadName: fc.tuple(text),
   setThreadPriority: fc.tuple(fc.integer({ min: 0, max: 19 })),
   storeAtThreadExit: fc.tuple(fc.integer({ min: 1, max: 64 }).map((length) => new Made(() => words(length))), fc.nat(8), fc.integer()),
+  cancelStoreAtThreadExit: fc.tuple(fc.integer({ min: 1, max: 64 }).map((length) => new Made(() => words(length))), fc.nat(8)),
   claim: fc.tuple(text),
   sinkOpened: fc.tuple(text),
   release: fc.tuple(text, fc.boolean()),

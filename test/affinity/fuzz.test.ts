@@ -17,7 +17,7 @@ test('whatever a function of the addon is called with, it does its work or throw
   const came = JSON.parse(stdout) as Record<string, Record<string, number>>
   expect(Object.keys(came)).toEqual(functions)
   // Calls that all fail, or all succeed, would show little.
-  for (const name of ['pinThread', 'setThreadName', 'setThreadPriority', 'storeAtThreadExit', 'createPublisher', 'keepRing', 'writeFd']) {
+  for (const name of ['pinThread', 'setThreadName', 'setThreadPriority', 'storeAtThreadExit', 'cancelStoreAtThreadExit', 'createPublisher', 'keepRing', 'writeFd']) {
     expect([name, came[name]]).toEqual([name, expect.objectContaining({ done: expect.any(Number), TypeError: expect.any(Number), RangeError: expect.any(Number) })])
   }
 }, 300_000)

@@ -92,10 +92,36 @@ describe('the last word of a thread is stored', () => {
   })
 })
 
+test('of one word it can be taken back, by the thread that said it: it is not stored, and its words are not kept', async () => {
+  const words = new Int32Array(new SharedArrayBuffer(64))
+  const worker = startWorker(`
+    require('node:v8').setFlagsFromString('--expose-gc')
+    const collect = require('node:vm').runInNewContext('gc')
+    for (const at of [1, 2, 3]) addon.storeAtThreadExit(workerData, at, 5)
+    addon.cancelStoreAtThreadExit(workerData.subarray(2), 0)
+    addon.cancelStoreAtThreadExit(workerData, 2) // nothing is left to take back
+    const make = () => {
+      const words = new Int32Array(new SharedArrayBuffer(1 << 20))
+      addon.storeAtThreadExit(words, 5, 1)
+      addon.cancelStoreAtThreadExit(words, 5)
+      return new WeakRef(words)
+    }
+    const dropped = make()
+    parentPort.once('message', () => { collect(); parentPort.postMessage(dropped.deref() !== undefined) })
+  `, words)
+  const exited = once(worker, 'exit')
+  await once(worker, 'online')
+  theAddon().cancelStoreAtThreadExit(words, 3) // another thread's
+  worker.postMessage('go on')
+  expect(await once(worker, 'message')).toEqual([false])
+  await exited
+  expect([...words.subarray(0, 5)]).toEqual([0, 5, 0, 5, 0])
+})
+
 test('words that nobody else holds are kept until the last word is stored', async () => {
   const worker = startWorker(`
     require('node:v8').setFlagsFromString('--expose-gc')
-    const gc = require('node:vm').runInNewContext('gc')
+    const collect = require('node:vm').runInNewContext('gc')
     const make = (isKept) => {
       const words = new Int32Array(new SharedArrayBuffer(1 << 20))
       if (isKept) addon.storeAtThreadExit(words, 5, 1)
@@ -103,7 +129,7 @@ test('words that nobody else holds are kept until the last word is stored', asyn
     }
     const kept = make(true)
     const dropped = make(false)
-    setTimeout(() => { gc(); parentPort.postMessage([kept.deref() !== undefined, dropped.deref() !== undefined]) }, 1)
+    setTimeout(() => { collect(); parentPort.postMessage([kept.deref() !== undefined, dropped.deref() !== undefined]) }, 1)
   `, null)
   const exited = once(worker, 'exit')
   expect(await once(worker, 'message')).toEqual([[true, false]])

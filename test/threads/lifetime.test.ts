@@ -235,6 +235,26 @@ describe('a writer that dies', () => {
   }, 300_000)
 })
 
+test('writers that are shared and end, one after another, leave nothing in the thread that made them', async () => {
+  const { printed, logged } = await runThreads(`
+    (async () => {
+      const blocks = []
+      const areKept = () => { gc(); return blocks.some((each) => each.deref() !== undefined) }
+      const one = async (i) => {
+        const stream = transport({ destination: file, share: true, capacity: '64kb' })
+        blocks.push(new WeakRef(stream.handle().block))
+        const exited = once(stream.worker, 'exit')
+        logLines(stream, 'one', i, i + 1)
+        await Promise.all([exited, finished(stream)])
+      }
+      for (let i = 0; i < 10; i++) await one(i)
+      await until(() => !areKept())
+      print('none')
+    })()`, { execArgv: ['--expose-gc'], timeout: 20_000 })
+  expect(printed).toEqual(['none'])
+  expect(logged.get('one')).toEqual(numbers(0, 10))
+})
+
 describe('the process', () => {
   onLinux('has one thread of the writer\'s name, however many threads log', async () => {
     const { printed } = await runThreads(`

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers'
 import { BroadcastChannel, getEnvironmentData, setEnvironmentData, type Worker } from 'node:worker_threads'
+import { addon } from '../../affinity/addon'
 import { WriterState, WriterWord } from '../../ring/layout'
 import { hold, type Holder, release } from './claims'
 import type { Connection } from '../connection'
@@ -57,7 +58,10 @@ export function offer (stream: RingStream, connection: Connection & { writer: Su
     if (getEnvironmentData(key) === handle as never) setEnvironmentData(key, undefined)
     onceGone(writer.worker, () => {
       // There must not be another writer at the sink before. One that failed may be started again on this ring.
-      if (holder.isDone) letRingGo(ring)
+      if (holder.isDone) {
+        letRingGo(ring)
+        addon?.cancelStoreAtThreadExit(words, WriterWord.OwnerGone) // nobody asks any more
+      }
       release(key, holder, !handle.isPassedOn)
     })
   })
