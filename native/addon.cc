@@ -332,6 +332,8 @@ void Export(Napi::Object exports) {
   Add<CreatePublisher>(exports, "createPublisher");
   AddRaw(exports, "measureLine", MeasureLine);
 #ifndef _WIN32
+  Add<KeepEnd>(exports, "keepEnd");
+  Add<KeptEnd>(exports, "keptEnd");
   Add<WriteFd>(exports, "writeFd");
 #endif
 }

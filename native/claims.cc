@@ -1,5 +1,5 @@
-// Which thread of the process does what only one is to do. The threads that ask have no memory in common, and none of them
-// can be waited for: only the process itself knows them all.
+// Which thread of the process does what only one is to do, and what the process keeps open for it. The threads that ask have
+// no memory in common, and none of them can be waited for: only the process itself knows them all.
 
 #include "claims.h"
 
@@ -10,6 +10,7 @@
 #include <string>
 
 #include "arguments.h"
+#include "platform.h"
 
 namespace pino_pinned {
 
@@ -20,6 +21,8 @@ struct Holder {
   napi_env env;
   // The sink was open under this holder, or one before.
   bool was_open;
+  // The end of a pipe that is kept; -1 if none is.
+  int end = -1;
 };
 
 struct Claims {
@@ -35,8 +38,17 @@ Claims& TheClaims() {
   return *claims;
 }
 
+// Called with the mutex held, and when nobody writes to the one kept before: its number may be another file's at once.
+void KeepInstead(Holder& holder, int end) {
+#ifndef _WIN32
+  if (holder.end >= 0) CloseFd(holder.end);
+#endif
+  holder.end = end;
+}
+
 // Called with the mutex held.
 void ReleaseHeld(Claims& claims, std::map<std::string, Holder>::iterator held, bool is_forgotten) {
+  KeepInstead(held->second, -1);
   held->second.env = nullptr;
   if (is_forgotten || !held->second.was_open) claims.holders.erase(held);
 }
@@ -80,7 +92,7 @@ Napi::Value Claim(const Napi::CallbackInfo& info) {
     Claims& claims = TheClaims();
     const std::lock_guard<std::mutex> lock(claims.mutex);
     if (Enter(claims, env)) {
-      Holder& holder = claims.holders.emplace(key, Holder{nullptr, false}).first->second;
+      Holder& holder = claims.holders.emplace(key, Holder{nullptr, false, -1}).first->second;
       if (holder.env == nullptr) holder.env = env;
       if (holder.env == static_cast<napi_env>(env)) claimed = holder.was_open ? kHeir : kFirst;
     }
@@ -109,5 +121,39 @@ void SinkOpened(const Napi::CallbackInfo& info) {
   const auto found = claims.holders.find(key);
   if (found != claims.holders.end()) found->second.was_open = true;
 }
+
+#ifndef _WIN32
+
+Napi::Value KeepEnd(const Napi::CallbackInfo& info) {
+  std::string key;
+  double fd;
+  if (!ReadKey(info[0], &key) || !ReadInteger(info[1], "fd", -1, INT32_MAX, &fd)) return {};
+  int end = -1;
+  {
+    Claims& claims = TheClaims();
+    const std::lock_guard<std::mutex> lock(claims.mutex);
+    const auto found = claims.holders.find(key);
+    if (found != claims.holders.end() && found->second.env != nullptr) {
+      if (fd >= 0) end = DuplicateFd(static_cast<int>(fd));
+      KeepInstead(found->second, end);
+    }
+  }
+  return Napi::Number::New(info.Env(), end);
+}
+
+Napi::Value KeptEnd(const Napi::CallbackInfo& info) {
+  std::string key;
+  if (!ReadKey(info[0], &key)) return {};
+  int end = -1;
+  {
+    Claims& claims = TheClaims();
+    const std::lock_guard<std::mutex> lock(claims.mutex);
+    const auto found = claims.holders.find(key);
+    if (found != claims.holders.end()) end = found->second.end;
+  }
+  return Napi::Number::New(info.Env(), end);
+}
+
+#endif
 
 }  // namespace pino_pinned

@@ -15,6 +15,17 @@ void Release(const Napi::CallbackInfo& info);
 // sinkOpened(key): the sink of a key that somebody has is open.
 void SinkOpened(const Napi::CallbackInfo& info);
 
+#ifndef _WIN32
+
+// keepEnd(key, fd): keeps a descriptor open that leads where fd does, instead of the one kept before, until the key is given
+// back or its thread ends; with -1 none. Returns its number, or -1 if none is kept.
+Napi::Value KeepEnd(const Napi::CallbackInfo& info);
+
+// keptEnd(key): its number, or -1.
+Napi::Value KeptEnd(const Napi::CallbackInfo& info);
+
+#endif
+
 }  // namespace pino_pinned
 
 #endif  // PINO_PINNED_CLAIMS_H_

@@ -81,6 +81,11 @@ enum class WriteMode {
 // taken if there were any, else 0 or a negated errno. Never waits, except for a disk under kFile.
 int64_t WriteLines(int fd, const char* from, const char* to, WriteMode mode, std::atomic<int32_t>* taken);
 
+// Another descriptor of the same open file, not for child processes; -1 if none is to be had.
+int DuplicateFd(int fd);
+
+void CloseFd(int fd);
+
 #endif
 
 }  // namespace pino_pinned

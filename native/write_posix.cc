@@ -1,4 +1,4 @@
-// Linux and macOS alike: whole lines to a descriptor, without ever waiting for its reader.
+// Linux and macOS alike: whole lines to a descriptor, without ever waiting for its reader; and descriptors to keep.
 
 #include "platform.h"
 
@@ -168,5 +168,10 @@ int64_t WriteLines(int fd, const char* from, const char* to, WriteMode mode, std
   }
   return next - from;
 }
+
+// Above those of standard input, output and error, should one of these be closed: others take it for what its number says.
+int DuplicateFd(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); }
+
+void CloseFd(int fd) { close(fd); }
 
 }  // namespace pino_pinned

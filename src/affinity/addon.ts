@@ -76,6 +76,20 @@ export interface Addon {
   sinkOpened (key: string): void
 
   /**
+   * Keeps a descriptor open that leads where `fd` does, in place of the one kept for this key before, until whoever has
+   * claimed the key gives it back or is torn down: also when the calling thread is gone. For the writer, whose thread need not
+   * be the holder's. It writes there, so the key is not to be given back as long as that thread lives: the number may be
+   * another file's at once. Absent on Windows.
+   *
+   * @param fd -1 to keep none
+   * @returns its number; -1 if none is kept, as nobody has the key, or no descriptor is to be had
+   */
+  keepEnd?: (key: string, fd: number) => number
+
+  /** The number of the descriptor that is kept for this key, or -1. Absent on Windows. */
+  keptEnd?: (key: string) => number
+
+  /**
    * The calling thread has this ring, and what is in it is to go to the next writer of `key` when no thread has it any more:
    * when its last keeper has let it go, or has been torn down in whatever way. Unless the ring is given back or closed by
    * then, it is marked as given back, and copied for {@link Addon.inherit}. (At most 1024 rings, and not on top of 64 MiB.)

@@ -11,6 +11,7 @@ import { tellGuests } from './sharing/announce'
 import type { Totals } from './counts'
 import { type Handle, makeHandle, type Sharing } from './sharing/handle'
 import { addOwnWriter, removeOwnWriter } from './sharing/own-writers'
+import { claimEnd, letEndGo } from './kept-end'
 import { type Lack, Lacks } from './lacks'
 import { OsThreads } from './os-threads'
 import { withoutPreloads, withPreloads } from './preloads'
@@ -88,8 +89,6 @@ export class Supervisor extends WriterBlock implements WriterAccess {
 
   get worker (): Worker { return this.#worker }
   get restarts (): number { return this.#restarts }
-
-  /** The writer has opened its sink. */
   override get isUp (): boolean { return this.#restartAt === undefined && super.isUp }
 
   /** Nobody will take another line, unless `restart` is called. */
@@ -233,6 +232,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     Atomics.store(this.block, WriterWord.State, WriterState.Starting)
     Atomics.store(this.block, WriterWord.Generation, generation)
     Atomics.store(this.block, WriterWord.Claim, generation * 2)
+    claimEnd(this.#roster.channelName, this.#settings.sink)
     const { started: worker, threads } = OsThreads.startedBy(() => new Worker(writerFile(), this.#workerOptions()))
     this.#threads = threads
     this.#worker = worker
@@ -288,11 +288,11 @@ export class Supervisor extends WriterBlock implements WriterAccess {
 
   #exited (generation: number, code: number): void {
     if (this.#isClosed) this.#settleState()
+    if (this.isOver) letEndGo(this.#roster.channelName, this.#worker)
     if (generation !== this.#generation || this.#isClosed || this.#restartAt !== undefined) return
     if (this.hasEnded) {
       this.#closed()
-      this.#host.deref()?.onEnded()
-      return
+      return this.#host.deref()?.onEnded()
     }
     const reason = this.#reason ?? codedError('ERR_PINO_PINNED_WRITER_EXIT', 'the worker thread exited', { exitCode: code })
     if (this.isOver) this.#fail(reason) // it was ended before it could say why
@@ -307,8 +307,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     this.#lacks.forget()
     this.#deaths = this.#hasBroughtNothing() ? this.#deaths + 1 : 1
     if (this.#deaths > this.#settings.maxRestarts || this.#hasSkippedInVain()) {
-      this.#fail(this.#deaths === 1 ? reason : new Error(`the writer died ${this.#deaths} times without getting a line through; the last time: ${reason.message}`, { cause: reason }))
-      return
+      return this.#fail(this.#deaths === 1 ? reason : new Error(`the writer died ${this.#deaths} times without getting a line through; the last time: ${reason.message}`, { cause: reason }))
     }
     this.#restarts++
     const pauseMs = this.#deaths === 1
@@ -370,6 +369,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     this.#isClosed = true
     this.#letHostGo()
     this.#roster.close()
+    letEndGo(this.#roster.channelName, this.#worker)
     removeOwnWriter(this.#roster.channelName)
     // One that was given up is at work until its thread has exited: rings must not go on to another before.
     if (!this.#sharing.isPassedOn) this.#settleState()
@@ -392,6 +392,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     if (this.#isFailed) return
     this.#isFailed = true
     this.#letHostGo()
+    letEndGo(this.#roster.channelName, this.#worker)
     Atomics.store(this.block, WriterWord.State, WriterState.Failed) // also when there is no writer that could say so
     this.#tellState(inWords(error))
     this.#host.deref()?.onFailed(error)

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readlinkSync, readSync, writeSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readlinkSync, readSync, statSync, writeSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { addon, WriteMode } from '../affinity/addon'
@@ -22,6 +22,8 @@ export interface SystemError extends Error { code: string, errno: number, syscal
 export class FdSink {
   readonly #settings: FdSinkSettings
   readonly #path: string | null
+  /** By which an end of a FIFO is kept that outlives this thread; its owner has claimed it. */
+  readonly #key: string
   #fd = -1
   #mode = WriteMode.File
   /** We opened it, so we close it. */
@@ -34,8 +36,9 @@ export class FdSink {
   /** It was open before, by this thread or by the one it takes over from: then nothing may be truncated. */
   #hasBeenOpen: boolean
 
-  constructor (settings: FdSinkSettings, hasBeenOpen: boolean) {
+  constructor (settings: FdSinkSettings, hasBeenOpen: boolean, key: string) {
     this.#settings = settings
+    this.#key = key
     this.#hasBeenOpen = hasBeenOpen
     const { destination } = settings
     this.#path = typeof destination === 'number' ? null : destination.startsWith('file:') ? fileURLToPath(destination) : destination
@@ -50,7 +53,7 @@ export class FdSink {
   /** A regular file: what it took, it has. */
   get isFile (): boolean { return this.#isRegular }
 
-  /** Opened again, the path led to the very file that it led to before: it has what it took. */
+  /** Opened again, it is the very file, or FIFO, that it was before: that has what it took. */
   get isSameFile (): boolean { return this.#isSameFile }
 
   /** Whether it is a file whose last byte is no newline. */
@@ -75,9 +78,12 @@ export class FdSink {
     } catch {} // the next line is torn then
   }
 
-  /** Opens the sink, again if it was open. Throws what the system says. */
+  /**
+   * Opens the sink, again if it was open: but for a FIFO that is still at the path, which may hold what nobody has read yet.
+   * Throws what the system says.
+   */
   open (): void {
-    this.close()
+    this.#closeOurs()
     if (this.#path !== null) this.#openPath(this.#path)
     else this.#openDescriptor(this.#settings.destination as number)
     this.#hasBeenOpen = true
@@ -85,12 +91,39 @@ export class FdSink {
 
   #openPath (path: string): void {
     const { append, mkdir, mode } = this.#settings
+    if (this.#takeKept(path)) return
     if (mkdir) mkdirSync(dirname(path), { recursive: true })
     const truncate = append || this.#hasBeenOpen ? 0 : O_TRUNC
     // Non-blocking: a FIFO without a reader says so (ENXIO) instead of holding the thread. Regular files do not mind.
     this.#fd = openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | truncate, mode ?? DEFAULT_MODE)
     this.#isOurs = true
-    this.#setMode(fstatSync(this.#fd), true)
+    const stats = fstatSync(this.#fd)
+    this.#setMode(stats, true)
+    if (stats.isFIFO()) this.#keep()
+  }
+
+  /** A FIFO whose reader is gone holds what it holds as long as somebody has it open. Node closes what this thread opened, with it. */
+  #keep (): void {
+    const end = addon?.keepEnd?.(this.#key, this.#fd) ?? -1
+    if (end < 0) return
+    this.#closeOurs()
+    this.#fd = end
+  }
+
+  /** Whether the path leads to the FIFO that is kept, which is open again then. */
+  #takeKept (path: string): boolean {
+    const end = addon?.keptEnd?.(this.#key) ?? -1
+    if (end < 0) return false
+    const kept = fstatSync(end)
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found?.dev !== kept.dev || found.ino !== kept.ino) {
+      addon!.keepEnd!(this.#key, -1)
+      return false
+    }
+    this.#fd = end
+    this.#setMode(kept, true)
+    this.#isSameFile = true
+    return true
   }
 
   #openDescriptor (descriptor: number): void {
@@ -172,11 +205,18 @@ export class FdSink {
     }
   }
 
+  /** With what a pipe holds that nobody reads. */
   close (): void {
+    this.#closeOurs()
+    addon?.keepEnd?.(this.#key, -1)
+  }
+
+  #closeOurs (): void {
     if (this.#fd >= 0 && this.#isOurs) {
       try { closeSync(this.#fd) } catch {} // nothing is buffered here, so nothing is lost that can be helped
     }
     this.#fd = -1
+    this.#isOurs = false
   }
 
   /** An error as `fs` would throw it. */

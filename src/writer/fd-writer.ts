@@ -33,7 +33,7 @@ export class FdWriter {
   constructor (thread: WriterThread, settings: FdSinkSettings) {
     this.#thread = thread
     this.#turns = new Turns(thread, ({ consumer }) => this.#deliver(consumer))
-    this.#sink = new FdSink(settings, thread.isSuccessor)
+    this.#sink = new FdSink(settings, thread.isSuccessor, thread.data.channel)
     this.#fsync = settings.fsync
     this.#much = Math.min(MUCH_BYTES, thread.outlets[0]!.consumer.ring.capacity / 8)
   }
@@ -61,9 +61,9 @@ export class FdWriter {
       this.#sink.close()
       thread.ended()
     } catch (error) {
-      this.#sink.close()
       // Only what the system said is the sink's doing. Anything else kills this thread, and another takes over.
       if ((error as SystemError).syscall === undefined) throw error
+      this.#sink.close()
       thread.fail(error as Error)
     }
   }
@@ -178,6 +178,7 @@ export class FdWriter {
   #openForLine (consumer: Consumer): void {
     // Before: it may take long, and a successor of this thread must find it so.
     if (!this.#sink.isFile) consumer.rewind(false)
+    this.#sink.close()
     this.#open()
     if (!this.#sink.isSameFile) consumer.rewind(false)
   }

@@ -1,3 +1,5 @@
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { devNull } from 'node:os'
 import { once, startWorker, theAddon } from './support'
 
 const addon = theAddon()
@@ -62,5 +64,51 @@ describe('a key', () => {
     }
     expect(claimed).toBe(rounds)
     expect(process.memoryUsage.rss() - before).toBeLessThan(rounds * key.length / 2)
+  })
+})
+
+describe('what is kept for a key', () => {
+  const isOpen = (fd: number): boolean => existsSync(`/proc/self/fd/${fd}`)
+  const keepEnd = addon.keepEnd!
+  const keptEnd = addon.keptEnd!
+  let fd: number
+  beforeAll(() => { fd = openSync(devNull, 'w') })
+  afterAll(() => { closeSync(fd) })
+
+  test('is open until the key is released, or something else is kept', () => {
+    addon.claim('kept')
+    expect(keptEnd('kept')).toBe(-1)
+    const first = keepEnd('kept', fd)
+    expect({ isAnother: first !== fd, isOpen: isOpen(first), kept: keptEnd('kept') }).toEqual({ isAnother: true, isOpen: true, kept: first })
+    const second = keepEnd('kept', fd)
+    expect({ first: isOpen(first), second: isOpen(second), kept: keptEnd('kept') }).toEqual({ first: false, second: true, kept: second })
+    expect(keepEnd('kept', -1)).toBe(-1)
+    expect({ second: isOpen(second), kept: keptEnd('kept') }).toEqual({ second: false, kept: -1 })
+    const third = keepEnd('kept', fd)
+    addon.release('kept', true)
+    expect({ third: isOpen(third), kept: keptEnd('kept'), fd: isOpen(fd) }).toEqual({ third: false, kept: -1, fd: true })
+  })
+
+  test('is nothing where nobody has the key, or the descriptor is not open', async () => {
+    expect(keepEnd('nobody\'s', fd)).toBe(-1)
+    const other = startClaimer()
+    await other.claim('left')
+    addon.sinkOpened('left') // an heir's, from now on
+    await other.terminate()
+    expect(keepEnd('left', fd)).toBe(-1)
+    addon.claim('left')
+    expect(keepEnd('left', 2 ** 30)).toBe(-1)
+    addon.release('left', true)
+  })
+
+  test('outlives the thread that had it kept, and not the thread that has the key', async () => {
+    const owner = startClaimer()
+    expect(await owner.claim('outlived')).toBe(1)
+    const writer = startWorker(`parentPort.postMessage(addon.keepEnd('outlived', ${fd})); parentPort.on('message', () => {})`, null)
+    const [end] = await once(writer, 'message') as [number]
+    await writer.terminate()
+    expect({ kept: keptEnd('outlived'), isOpen: isOpen(end) }).toEqual({ kept: end, isOpen: true })
+    await owner.terminate()
+    expect({ kept: keptEnd('outlived'), isOpen: isOpen(end) }).toEqual({ kept: -1, isOpen: false })
   })
 })

@@ -34,6 +34,8 @@ function listCalls (words) {
     cancelStoreAtThreadExit: [[], [words, -1], [words, 3]],
     claim: [[], ['a'], ['b']],
     sinkOpened: [[], ['a'], ['d']],
+    keepEnd: [[], ['a'], ['a', sink], ['b', sink], ['d', sink], ['a', -1], ['a', 2 ** 30]],
+    keptEnd: [[], ['a']],
     release: [[], ['a', false], ['c', true]],
     measureLine: [[], ['line'], ['x'.repeat(5000)]],
     createPublisher: [[], [words, 5], [words, {}], [words, { ...layout, get meta () { return slow() } }], [words, { ...layout, get meta () { return throwing() } }], [words, layout]],

@@ -1,18 +1,19 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readlinkSync, renameSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
 import { scriptFile } from '../support/process'
 import { check, expectComplete, finish, load, makeFifo, numbered, open, Reader, until } from './support'
 
-/** Whether this process has the file open. */
-function isOpen (path: string): boolean {
-  return readdirSync('/proc/self/fd').some((fd) => {
+/** Descriptors of this process that lead to the file. */
+function openings (path: string): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
     try {
       return readlinkSync(`/proc/self/fd/${fd}`) === path
     } catch {
       return false // closed meanwhile
     }
-  })
+  }).length
 }
 
 const allOf = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
@@ -37,25 +38,126 @@ test('a FIFO whose reader leaves goes on with its next reader; what the pipe hel
   expect({ restarts, errors }).toEqual({ restarts: [], errors: [] })
 })
 
-test.each(['', ', also when the writer dies while it waits for him'])('the next reader of a FIFO does not begin in the middle of a long line%s', async (dies) => {
+test.each(['', ', also when the writer dies while it waits for him', ', also when the writer dies before it has seen that nobody reads'])('the next reader of a FIFO does not begin in the middle of a long line%s', async (dies) => {
   const longBytes = 200_000
   const path = makeFifo()
   const first = new Reader(path)
   const { stream, restarts } = open({ destination: path, capacity: '1mb' })
   await load(stream, 0, 3, longBytes) // line 0 is longer than the pipe
   await until(() => first.take(10_000) && stream.stats().writerState === 'stalled')
-  first.close()
-  await until(() => !isOpen(path)) // the writer has seen that nobody reads
-  if (dies !== '') {
+  if (dies.includes('before')) {
+    const gone = once(stream.worker, 'exit')
     stream.worker.terminate()
-    await until(() => restarts.length === 1)
+    await gone
+    expect(stream.stats().writerState).toBe('restarting')
   }
+  first.close()
+  await until(() => openings(path) === 0) // the writer, or its successor, has seen that nobody reads
+  if (dies.includes('while')) stream.worker.terminate()
+  await until(() => restarts.length === (dies === '' ? 0 : 1))
   const second = new Reader(path)
   const closed = finish(stream)
   await second.takeUntil(() => stream.closed)
   await closed
   second.close()
   expect(check(second.text, longBytes)).toEqual({ numbers: [0, 1, 2], repeated: 0, torn: [], told: 0, inOrder: true })
+})
+
+test('what a FIFO holds whose reader is gone waits for the next one, also when writers die meanwhile', async () => {
+  const path = makeFifo()
+  const first = new Reader(path)
+  const { stream, restarts, errors } = open({ destination: path, capacity: '1mb' })
+  await load(stream, 0, 10)
+  await first.takeUntil(() => stream.stats().used === 0 && check(first.text).numbers.length === 10)
+  await load(stream, 10, 20)
+  await until(() => stream.stats().linesWritten === 20) // in the pipe, none read
+  first.close()
+  for (let deaths = 1; deaths <= 3; deaths++) {
+    stream.worker.terminate()
+    await until(() => restarts.length === deaths && stream.stats().writerState !== 'restarting')
+  }
+  await load(stream, 20, 30)
+  const second = new Reader(path)
+  const closed = finish(stream)
+  await second.takeUntil(() => stream.closed)
+  await closed
+  expect(second.isAtEnd).toBe(true)
+  second.close()
+  expectComplete(stream, check(first.text + second.text), 30)
+  expect(errors).toEqual([])
+})
+
+test('the reader of a FIFO does not meet its end when a writer dies, but when the last one has', async () => {
+  const path = makeFifo()
+  const reader = new Reader(path)
+  const { stream, restarts, errors } = open({ destination: path, maxRestarts: 2 })
+  stream.write(numbered(0))
+  await reader.takeUntil(() => check(reader.text).numbers.length === 1 && stream.stats().used === 0)
+  for (let deaths = 1; errors.length === 0; deaths++) {
+    stream.worker.terminate()
+    await until(() => {
+      if (errors.length === 0) expect(reader.take() || !reader.isAtEnd).toBe(true)
+      return errors.length > 0 || (restarts.length === deaths && stream.stats().writerState === 'running')
+    })
+  }
+  await until(() => !reader.take() && reader.isAtEnd)
+  reader.close()
+  expect({ restarts, openings: openings(path) }).toEqual({ restarts: [1, 2], openings: 0 })
+})
+
+test('reopen() leaves a FIFO whose reader is gone as it is, with what it holds', async () => {
+  const path = makeFifo()
+  const first = new Reader(path)
+  const { stream } = open({ destination: path })
+  await load(stream, 0, 10)
+  await until(() => stream.stats().linesWritten === 10)
+  first.close()
+  await new Promise((resolve) => stream.reopen(resolve))
+  const second = new Reader(path)
+  const closed = finish(stream)
+  await second.takeUntil(() => stream.closed)
+  await closed
+  second.close()
+  expectComplete(stream, check(second.text), 10)
+})
+
+test('a FIFO that another one has replaced at its path is left when its writer dies, and its reader meets its end', async () => {
+  const path = makeFifo()
+  const old = new Reader(path)
+  const { stream } = open({ destination: path })
+  await load(stream, 0, 10)
+  await old.takeUntil(() => check(old.text).numbers.length === 10)
+  renameSync(path, `${path}.old`)
+  execFileSync('mkfifo', [path])
+  const next = new Reader(path)
+  stream.worker.terminate()
+  await until(() => !old.take() && old.isAtEnd)
+  old.close()
+  await load(stream, 10, 20)
+  const closed = finish(stream)
+  await next.takeUntil(() => stream.closed)
+  await closed
+  next.close()
+  expectComplete(stream, check(old.text + next.text), 20)
+})
+
+test('threads that are terminated leave no end of a FIFO open', async () => {
+  const path = makeFifo()
+  const script = scriptFile(`
+    const { parentPort, workerData } = require('node:worker_threads')
+    const stream = require('pino-pinned').transport({ destination: workerData })
+    stream.write('line\\n')
+    stream.flush(() => { parentPort.postMessage('written') })
+    parentPort.on('message', () => {})`)
+  for (let round = 0; round < 3; round++) {
+    const reader = new Reader(path)
+    const owners = Array.from({ length: 8 }, () => new Worker(script, { workerData: path }))
+    await Promise.all(owners.map((owner) => once(owner, 'message')))
+    reader.close()
+    expect(openings(path)).toBe(owners.length)
+    await Promise.all(owners.map((owner) => owner.terminate()))
+    expect(openings(path)).toBe(0)
+  }
 })
 
 /** Logs to standard output, whose reader leaves, and goes on with other work. */

@@ -70,6 +70,8 @@ export class Reader {
   readonly #fd: number
   readonly #buffer = Buffer.alloc(64 * 1024)
   readonly chunks: Buffer[] = []
+  /** What it met last was no writer that has the pipe open. */
+  isAtEnd = false
 
   constructor (path: string) {
     this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -79,9 +81,11 @@ export class Reader {
   take (most = this.#buffer.length): boolean {
     try {
       const count = readSync(this.#fd, this.#buffer, 0, most, null)
+      this.isAtEnd = count === 0
       if (count > 0) this.chunks.push(Buffer.from(this.#buffer.subarray(0, count)))
       return count > 0
     } catch (error) {
+      this.isAtEnd = false
       if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return false
       throw error
     }

@@ -144,7 +144,7 @@ function stubsOf (thread: Thread, around: Surroundings): Record<string, Exports>
 
 /** Without its ways to publish and to measure: those in JavaScript are taken. */
 function addonOf (around: Surroundings): Exports {
-  return { storeAtThreadExit: (_: unknown, word: number, value: number) => around.atExit(word, value), cancelStoreAtThreadExit () {}, measureLine: () => 0, sinkOpened () {}, keepRingToo () {}, letRingGo () {}, ...around.keepers }
+  return { storeAtThreadExit: (_: unknown, word: number, value: number) => around.atExit(word, value), cancelStoreAtThreadExit () {}, measureLine: () => 0, claim () {}, release () {}, sinkOpened () {}, keepRingToo () {}, letRingGo () {}, ...around.keepers }
 }
 
 function threadsOf (around: Surroundings): Exports {
