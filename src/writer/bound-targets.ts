@@ -63,6 +63,9 @@ export class BoundTargets {
   /** Whether one of them is worth waiting for. */
   get areBehind (): boolean { return this.#targets.some((target) => target.isBehind) }
 
+  /** One that takes no more lines, though nobody has ended it: pino goes on handing them to it. */
+  get closed (): string | undefined { return this.#targets.find((target) => target.isClosed)?.name }
+
   /** Says of what no notice will tell any more. */
   tellUntold (): void { for (const target of this.#targets) target.tellUntold() }
 }
@@ -78,7 +81,7 @@ function pinoBeside (worker: string): Pino | undefined {
 class BoundTarget {
   readonly #stream: Target
   readonly #write: Write
-  readonly #name: string
+  readonly name: string
   readonly #bounds: Bounds
   #isFull = false
   #sinceFull = 0
@@ -93,7 +96,7 @@ class BoundTarget {
   constructor (stream: Target, name: string, bounds: Bounds) {
     this.#stream = stream
     this.#write = stream.write
-    this.#name = name
+    this.name = name
     this.#bounds = bounds
     // Its own may write to it too: something else than lines, or with a callback. That is not ours to drop.
     stream.write = (text, ...more) => {
@@ -107,6 +110,8 @@ class BoundTarget {
       this.#tell()
     })
   }
+
+  get isClosed (): boolean { return this.#stream.destroyed === true }
 
   get isBehind (): boolean {
     if (this.#isStalled) return false
@@ -138,7 +143,7 @@ class BoundTarget {
     this.#counts[slotOfLevel(levelOfText(text) ?? NaN)]!++
     this.#counts[LEVEL_SLOTS]! += Buffer.byteLength(text)
     if (this.#dropped++ === 0) this.#counts[LEVEL_SLOTS + 1] = Date.now()
-    if (!this.#hasStalled) this.#bounds.onStalled(this.#name)
+    if (!this.#hasStalled) this.#bounds.onStalled(this.name)
     this.#hasStalled = true
     return false
   }
@@ -151,7 +156,7 @@ class BoundTarget {
   }
 
   tellUntold (): void {
-    if (this.#dropped > 0) this.#bounds.onUntold(this.#name, this.#dropped)
+    if (this.#dropped > 0) this.#bounds.onUntold(this.name, this.#dropped)
     this.#forget()
   }
 

@@ -117,7 +117,7 @@ export class StreamWriter {
     const thread = this.#thread
     if (this.#isEnding || this.#isDead) return
     // It may not say so: from Node 24 on a pipeline in which a stage fails does not close its first stream.
-    if (this.#target.destroyed === true) return this.#closed()
+    if (this.#target.destroyed === true || this.#several.closed !== undefined) return this.#closed()
     const isEnding = thread.isEnding // before the last look at what others have left
     this.#turns.tookIn(thread.takeRings())
     if (thread.wantsReopen) thread.reopened(thread.reopenWanted)
@@ -247,7 +247,7 @@ export class StreamWriter {
   #closed (): void {
     if (this.#isDead) return
     if (!this.#isEnding) {
-      this.#fail(new Error(`the target ${this.#settings.filename} closed before it was ended`))
+      this.#fail(new Error(`the target ${this.#several.closed ?? this.#settings.filename} closed before it was ended`))
       return
     }
     this.#marks = null // a flush that answers now would release less

@@ -59,6 +59,20 @@ test.each(['the middle of a pipeline', 'one of several targets'])('%s that fails
   expect(errors).toEqual([])
 })
 
+test('one of several targets that closes early is loaded again with the others, and each gets every line', async () => {
+  const path = logPath()
+  const dying = { target, options: { path: path + '.second', dies: 'closes early', at: 5 } }
+  const { stream, restarts, errors } = open({ targets: [{ target, options: { path } }, dying] })
+  for (let n = 0; n < 1000; n++) stream.write(numbered(n))
+  await until(() => restarts.length === 1)
+  await finish(stream)
+  const all = new Set(Array.from({ length: 1000 }, (_, n) => n))
+  expect(new Set(check(read(path)).numbers)).toEqual(all)
+  expect(new Set(check(read(path + '.second')).numbers)).toEqual(all)
+  expect(stream.stats()).toMatchObject({ restarts: 1, linesWritten: 1000, linesSkipped: 0 })
+  expect(errors).toEqual([])
+})
+
 test('a target that runs out of its memory (resourceLimits) is loaded again, and gets every line that it had not let go of', async () => {
   const path = logPath()
   const options = { path, dies: 'runs out of memory', at: 1500 }
