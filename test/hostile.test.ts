@@ -305,6 +305,7 @@ describe('lines', () => {
       blocked.lastLevel = level as never
       expect(() => blocked.write('x\n')).not.toThrow()
     }
+    for (const patience of [NaN, -1, '50', null, {}, 5n, Symbol('s'), proxy]) expect(blocked.flushSync(patience as never)).toBe(false)
     blocked.end()
     stream.end()
     await Promise.all([closed(blocked), closed(stream)])

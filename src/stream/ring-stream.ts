@@ -177,7 +177,8 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    */
   flushSync (patienceMs?: number): boolean {
     if (this.#writer.isOver || this.#writer.hasEnded) return this.#port.used === 0
-    return this.#port.flushSync(patienceMs ?? this.#exitTimeout, patienceMs !== undefined)
+    const isGiven = typeof patienceMs === 'number' && !Number.isNaN(patienceMs)
+    return this.#port.flushSync(isGiven ? patienceMs : this.#exitTimeout, isGiven)
   }
 
   /**

@@ -132,7 +132,7 @@ onLinux('under register, though nobody said so,', () => {
         (async () => {
           const flushed = words(1)
           const workers = start(3, { workerData: { file, who: 'w', flushed } })
-          while (flushed[0] < 3) Atomics.wait(flushed, 0, flushed[0])
+          for (let count = 0; count < 3; count = Atomics.load(flushed, 0)) Atomics.wait(flushed, 0, count)
           const before = named()
           const logger = make(file)
           log(logger, 'main', 0, 200)
@@ -181,7 +181,7 @@ onLinux('under register, though nobody said so,', () => {
   ])('a thread has a writer of its own for %s', async (_, options, more) => {
     const { printed, logged } = await run(`
       const path = isMainThread ? file : workerData.file
-      const stream = pino.transport(${options})
+      const stream = hold(pino.transport(${options}))
       const logger = pino(bare, stream)
       if (isMainThread) {
         once(stream, 'ready').then(async () => {

@@ -7,7 +7,7 @@ const PRELUDE = `
   const bare = { base: null, timestamp: false }
   const named = () => threadsNamed('shared-writer')
   const streamOf = (logger) => logger[pino.symbols.streamSym]
-  const log = (logger, who, from, to) => { for (let i = from; i < to; i++) logger.info({ who, i }) }
+  const log = (logger, who, from, to) => { (globalThis.held ??= new Set()).add(logger); for (let i = from; i < to; i++) logger.info({ who, i }) }
   /** Workers that log a hundred lines, and a hundred more when told to, and end then. */
   const start = async (count, more = {}) => {
     const workers = Array.from({ length: count }, (_, at) => new Worker(__filename, { workerData: { file, who: 'w' + at }, ...more }))

@@ -114,8 +114,8 @@ onLinux('under register, though nobody said so,', () => {
         (async () => {
           const flushed = words(1)
           const workers = start(3, { workerData: { file, who: 'w', flushed }, ${options} })
-          while (flushed[0] < 3) {
-            if (${JSON.stringify(stands)} !== '') Atomics.wait(flushed, 0, flushed[0])
+          for (let count = 0; count < 3; count = Atomics.load(flushed, 0)) {
+            if (${JSON.stringify(stands)} !== '') Atomics.wait(flushed, 0, count)
             else await new Promise(setImmediate)
           }
           const before = named()
@@ -299,7 +299,7 @@ onLinux('a target that threads share under register', () => {
     const { printed } = await run(`
       const make = (path) => pino(bare, pino.transport({ target: ${TALKING}, options: { path } }))
       const logger = make(isMainThread ? file : workerData.file)
-      const failed = once(streamOf(logger), 'error').then(([error]) => error.message)
+      const failed = once(hold(streamOf(logger)), 'error').then(([error]) => error.message)
       if (isMainThread) {
         const worker = new Worker(__filename, { workerData: { file } })
         const heard = once(worker, 'message')
@@ -313,7 +313,7 @@ onLinux('a target that threads share under register', () => {
 
   test('each thread hears that it cannot be loaded, as of a writer of its own', async () => {
     const { printed } = await run(`
-      const make = () => pino.transport({ target: '/proc/no/such/target.js' })
+      const make = () => hold(pino.transport({ target: '/proc/no/such/target.js' }))
       if (isMainThread) {
         require('node:fs').writeFileSync(file, '')
         const own = make()

@@ -120,7 +120,7 @@ describe('with share', () => {
         for (const event of ['ready', 'error', 'close']) stream.on(event, (error) => heard.push(event + (error?.code ?? '')))
         stream.on('error', ({ message }) => heard.push(message.includes(workerData?.options.destination ?? fifo)))
         stream.on('close', () => resolve(heard))
-        stream.write('a line\\n')
+        hold(stream).write('a line\\n')
       })
       const fifo = ${JSON.stringify(makeFifo())}
       const options = { destination: fifo, share: true }

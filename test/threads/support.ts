@@ -13,6 +13,8 @@ const words = (count) => new Int32Array(new SharedArrayBuffer(4 * count))
 const finished = (stream) => new Promise((resolve) => { stream.once('close', resolve); stream.end() })
 const flushed = (stream) => new Promise((resolve, reject) => stream.flush((error) => error ? reject(error) : resolve()))
 const until = async (isSo) => { while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 2)) }
+/** A stream that nothing else holds may be collected, and ended, at any moment. */
+const hold = (stream) => { (globalThis.held ??= new Set()).add(stream); return stream }
 const print = (value) => console.log(JSON.stringify(value))
 /** How many OS threads of the process have this name: only Linux shows them. */
 function threadsNamed (name) {

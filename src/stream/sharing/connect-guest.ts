@@ -1,4 +1,4 @@
-import { Guest, type GuestHost } from './guest'
+import { Guest, type GuestHost, openGuestWords } from './guest'
 import type { Handle } from './handle'
 import { Port } from '../port'
 import { addLeaver, type Leaver, removeLeaver } from '../process-exit'
@@ -45,7 +45,7 @@ const forgotten = new FinalizationRegistry<{ guest: Guest, departure: Leaver }>(
 export function connectTo (handle: Handle): Connect {
   const { settings } = handle
   return (stream) => {
-    const guest = new Guest(handle, settings.capacity)
+    const guest = new Guest(handle, settings.capacity, openGuestWords(handle))
     const port = new Port(guest.ring, guest.block, guest, { ...settings, patienceMs: stream.patienceMs(settings) })
     const departure = new GuestDeparture(stream, port, guest, settings.exitTimeout, handle.isTarget)
     addLeaver(departure)

@@ -61,18 +61,17 @@ export class Guest extends WriterBlock implements WriterAccess {
   readonly #late = noTotals()
 
   /**
+   * @param words open since before whoever makes this looked whether the writer has failed
    * @param moving a ring that is to go on with another writer after this one; without it one is made, for this writer alone
    * @throws {RangeError} `ERR_PINO_PINNED_TOO_MANY_RINGS`; a moving ring is as it was then
    */
-  constructor ({ block, channel: channelName, sink }: Pick<Handle, 'block' | 'channel' | 'sink'>, capacity: number, moving?: MovingRing) {
+  constructor ({ block, channel: channelName, sink }: Pick<Handle, 'block' | 'channel' | 'sink'>, capacity: number, words: BroadcastChannel, moving?: MovingRing) {
     super(block)
+    this.#words = words
     this.#sink = sink
     this.#channelName = channelName
     this.#moving = moving?.isPassedOn === true ? moving : undefined
-    if (!this.isOver && !hasFreeSeat(this.block)) throw tooManyRings()
-    this.#words = new BroadcastChannel(guestsChannelName(channelName))
-    this.#words.unref()
-    // Behind the channel's opening: what is said of a writer that fails from here on arrives.
+    if (!this.isOver && !hasFreeSeat(this.block)) throw this.#hasNoSeat()
     this.#isWordDue = this.writerState !== WriterState.Failed
     const id = Atomics.add(this.block, WriterWord.RingsMade, 1) + 1
     // A moving ring is not to be touched in vain, and a stream's own thread is seldom terminated just here.
@@ -239,6 +238,13 @@ function entering ({ ring, isPassedOn }: MovingRing): Ring {
   ring.words[RingWord.MovesOn] = isPassedOn ? 1 : 0
   Atomics.store(ring.words, RingWord.Adopted, 0)
   return ring
+}
+
+/** What is said from here on of a writer that fails arrives: a guest that sees it fail knows that it will hear why. */
+export function openGuestWords ({ channel }: Pick<Handle, 'channel'>): BroadcastChannel {
+  const words = new BroadcastChannel(guestsChannelName(channel))
+  words.unref()
+  return words
 }
 
 function tooManyRings (): RangeError {

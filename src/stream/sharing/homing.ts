@@ -1,17 +1,17 @@
 import { setTimeout } from 'node:timers'
-import { isMainThread } from 'node:worker_threads'
+import { type BroadcastChannel, isMainThread } from 'node:worker_threads'
 import { codedError } from '../../errors'
 import { createRing, LEAST_CAPACITY_BYTES } from '../../ring/layout'
 import type { Settings } from '../../options'
 import { release } from './claims'
 import type { Connection } from '../connection'
-import { Guest } from './guest'
+import { Guest, openGuestWords } from './guest'
 import type { Handle } from './handle'
 import { HomeSearch } from './home-search'
 import { Homeless } from './homeless'
 import { HostQuestion } from './host-question'
 import { keepRing, letRingGo } from './keeping'
-import { inheritedHandle, offer } from './offer'
+import { inheritedHandle, isUsable, offer } from './offer'
 import { Port } from '../port'
 import { addLeaver, type Leaver, removeLeaver } from '../process-exit'
 import type { RingStream } from '../ring-stream'
@@ -67,8 +67,7 @@ export class Homing implements Leaver, SignalLeaver {
     this.#writer = new Homeless(ring, () => this.#look())
     this.#port = new Port(ring, this.#writer.block, this.#writer, { ...settings, patienceMs: stream.patienceMs(settings) })
     const found = inheritedHandle(key)
-    if (found === undefined) this.#leaveHome(false)
-    else this.#enter(this.#guestOf(found), found)
+    if (found === undefined || !this.#join(found)) this.#leaveHome(false)
     addLeaver(this)
     // An owner says what becomes of them in other threads.
     if (isMainThread) {
@@ -172,20 +171,30 @@ export class Homing implements Leaver, SignalLeaver {
   #look (): void {
     const found = this.#search?.look()
     if (found === undefined) return
-    if ('handle' in found) this.#join(found.handle)
-    else this.#make(found.isHeir)
-  }
-
-  #join (handle: Handle): void {
+    if (!('handle' in found)) return this.#make(found.isHeir)
     try {
-      this.#enter(this.#guestOf(handle), handle)
+      this.#join(found.handle)
     } catch {} // it has no seat left now
   }
 
-  #guestOf (handle: Handle): Guest {
+  /**
+   * @returns false if that writer is over by now
+   * @throws {RangeError} it has no seat left
+   */
+  #join (handle: Handle): boolean {
+    const words = openGuestWords(handle)
+    if (isUsable(handle)) {
+      this.#enter(this.#guestOf(handle, words), handle)
+      return true
+    }
+    words.close()
+    return false
+  }
+
+  #guestOf (handle: Handle, words: BroadcastChannel): Guest {
     const { ring } = this.#port
     const moving = { ring, isPassedOn: handle.isPassedOn, onLost: () => this.#lost() }
-    const guest = new Guest(handle, ring.capacity, moving)
+    const guest = new Guest(handle, ring.capacity, words, moving)
     guest.listen({
       onState: () => {
         if (guest.isLost) this.#lost()

@@ -55,6 +55,7 @@ export interface WorkerEvents { message?: (message: unknown) => void, exit?: (co
 /** The code under exploration: the real classes, on simulated memory and in those surroundings. */
 export interface LifeCode {
   Guest: typeof GuestModule.Guest
+  openGuestWords: typeof GuestModule.openGuestWords
   Port: typeof PortModule.Port
   Roster: typeof RosterModule.Roster
   Supervisor: typeof SupervisorModule.Supervisor

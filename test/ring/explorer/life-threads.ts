@@ -74,9 +74,9 @@ export function producing (thread: Thread, plan: LifePlan, plants: Plant[]): Bod
   const first = firstRingOf(producer, plan.producers)
   let ring = 0
   const around = { ...surroundings(thread, plan), createRing: () => thread.ringAt(ringAt(ring)) }
-  const { Guest, Port, totalsOf } = loadLife(thread, around, plants)
+  const { Guest, openGuestWords, Port, totalsOf } = loadLife(thread, around, plants)
   const live = (lines: readonly string[], own: OwnWord): void => {
-    const guest = new Guest({ block: shared(BLOCK), channel: 'channel', sink: 'sink' }, CAPACITY)
+    const guest = new Guest({ block: shared(BLOCK), channel: 'channel', sink: 'sink' }, CAPACITY, openGuestWords({ channel: 'channel' }))
     const port = new Port(guest.ring, guest.block, guest, { ...PRODUCERS_SETTINGS, wait: plan.wait ?? 'poll' })
     if (plan.seats !== undefined) sit(thread, plan.seats)
     const log = (line: string): void => { if (!port.producer.tryPublish(line)) port.writeCarefully(line, undefined) }

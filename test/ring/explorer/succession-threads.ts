@@ -142,11 +142,11 @@ function listen ({ words }: Memory, thread: number, does: boolean): number {
 /** Logs under the old writer; when that one is gone, goes on to the next one, logs there and ends. */
 export function moving (thread: Thread, plan: SuccessionPlan, plants: Plant[]): Body {
   const around = surroundings(thread, plan)
-  const { Guest, Port } = loadLife(thread, around, plants)
+  const { Guest, openGuestWords, Port } = loadLife(thread, around, plants)
   return () => {
     const ring = thread.ringAt(ringAt(PEERS_RING))
     around.keepers!.keepRing(ring.words)
-    const enter = ({ block, channel }: House): InstanceType<LifeCode['Guest']> => new Guest({ block: shared(block), channel, sink: 'sink' }, CAPACITY, { ring, isPassedOn: true, onLost () {} })
+    const enter = ({ block, channel }: House): InstanceType<LifeCode['Guest']> => new Guest({ block: shared(block), channel, sink: 'sink' }, CAPACITY, openGuestWords({ channel }), { ring, isPassedOn: true, onLost () {} })
     let guest = enter(OLD)
     const port = new Port(ring, guest.block, guest, { ...PEERS_SETTINGS, wait: 'poll' })
     const log = (line: string): void => { if (!port.producer.tryPublish(line)) port.writeCarefully(line, undefined) }
