@@ -130,6 +130,16 @@ void PinThread(const Napi::CallbackInfo& info) {
 
 void UnpinThread(const Napi::CallbackInfo& info) { Check(info.Env(), ResetAffinity(initial_affinity)); }
 
+#ifdef __linux__
+void MoveOther(const Napi::CallbackInfo& info) {
+  double id;
+  Cores cores;
+  if (!ReadInteger(info[0], "threadId", 1, INT32_MAX, &id) || !ReadCores(info[1], &cores)) return;
+  StartThreadPoolUnpinned();
+  Check(info.Env(), MoveThread(id, cores));
+}
+#endif
+
 Napi::Value ThreadAffinity(const Napi::CallbackInfo& info) {
   Cores cores;
   return Check(info.Env(), GetAffinity(&cores)) ? ToArray(info.Env(), cores) : Napi::Value();
@@ -331,6 +341,9 @@ void Export(Napi::Object exports) {
   Add<Inherit>(exports, "inherit");
   Add<CreatePublisher>(exports, "createPublisher");
   AddRaw(exports, "measureLine", MeasureLine);
+#ifdef __linux__
+  Add<MoveOther>(exports, "moveThread");
+#endif
 #ifndef _WIN32
   Add<KeepEnd>(exports, "keepEnd");
   Add<KeptEnd>(exports, "keptEnd");

@@ -67,6 +67,13 @@ Outcome SetThreadName(const std::string& name);
 // -20 (most favoured) to 19 (least), as nice(1) has it, of the calling thread alone.
 Outcome SetThreadPriority(int nice);
 
+#ifdef __linux__
+
+// Gives another thread of this process, by its ThreadId, those of `cores` that the kernel accepts.
+Outcome MoveThread(double id, const Cores& cores);
+
+#endif
+
 #ifndef _WIN32
 
 enum class WriteMode {

@@ -62,12 +62,12 @@ Outcome GetAffinityOf(pid_t tid, Cores* cores) {
   return {-errno, "sched_getaffinity"};
 }
 
-Outcome SetAffinityAsFarAsAllowed(const Cores& cores) {
+Outcome SetAffinityAsFarAsAllowed(const Cores& cores, pid_t tid = 0) {
   if (cores.empty()) return {-EINVAL, "sched_setaffinity"};
   CpuSet set(static_cast<int>(cores.back()) + 1);
   if (!set.valid()) return {-ENOMEM, "sched_setaffinity"};
   for (uint32_t core : cores) set.Add(core);
-  if (sched_setaffinity(0, set.bytes(), set.get()) != 0) return {-errno, "sched_setaffinity"};
+  if (sched_setaffinity(tid, set.bytes(), set.get()) != 0) return {-errno, "sched_setaffinity"};
   return {};
 }
 
@@ -114,6 +114,13 @@ Outcome SetAffinity(const Cores& cores) {
   if (outcome.ok() && after == cores) return {};
   SetAffinityAsFarAsAllowed(before);
   return outcome.ok() ? Outcome{-EINVAL, "sched_setaffinity"} : outcome;
+}
+
+Outcome MoveThread(double id, const Cores& cores) {
+  const pid_t tid = static_cast<pid_t>(id);
+  // sched_setaffinity takes the threads of any process.
+  if (syscall(SYS_tgkill, getpid(), tid, 0) != 0) return {-errno, "tgkill"};
+  return SetAffinityAsFarAsAllowed(cores, tid);
 }
 
 Outcome ResetAffinity(const Cores& initial) {

@@ -23,6 +23,14 @@ export interface Addon {
   /** Gives the calling thread the cores of {@link Addon.initialAffinity} again. */
   unpinThread (): void
 
+  /**
+   * Gives another thread of this process those of `cores` that the kernel accepts; `ESRCH` if it is none or has ended. Starts
+   * libuv's thread pool first, as {@link Addon.pinThread} does: that thread may be the first to use it. Only on Linux.
+   *
+   * @param threadId as {@link Addon.threadId} says it there
+   */
+  moveThread?: (threadId: number, cores: readonly number[]) => void
+
   /** Where the calling thread may run, by the kernel's word, ascending. */
   threadAffinity (): number[]
 

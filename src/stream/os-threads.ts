@@ -22,6 +22,9 @@ export class OsThreads {
     return { started, threads: new this(before.size === 0 ? [] : list().filter((id) => !before.has(id))) }
   }
 
+  /** The one there is; undefined if there are more, or none is known. */
+  get only (): number | undefined { return this.#ids.length === 1 ? Number(this.#ids[0]) : undefined }
+
   /** How much longer they may take to do something, being seen to run: on a busy machine even a start can take seconds. */
   get patience (): number { return this.#ids.length === 0 ? 1 : MORE_PATIENCE }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { setTimeout } from 'node:timers'
-import { SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads'
+import { SHARE_ENV, type Worker, type WorkerOptions } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
 import { codedError } from '../errors'
 import { nameOfSink } from '../option-sink'
@@ -13,14 +13,14 @@ import { type Handle, makeHandle, type Sharing } from './sharing/handle'
 import { addOwnWriter, removeOwnWriter } from './sharing/own-writers'
 import { claimEnd, letEndGo } from './kept-end'
 import { type Lack, Lacks } from './lacks'
-import { OsThreads } from './os-threads'
+import { type OsThreads } from './os-threads'
 import { withoutPreloads, withPreloads } from './preloads'
 import { Roster } from './roster'
+import { startThread } from './start-thread'
 import { isConfig, strongReference, type SupervisorHost } from './supervisor-host'
 import type { ProducerStats, WriterAccess, WriterStateName } from './writer-access'
 import { WriterBlock } from './writer-block'
 import { asError, inWords, type InWords, notStartedNow } from './writer-errors'
-import { writerFile } from './writer-file'
 
 /** Pause before the writer is started again after a second, third … death in a row. The first costs no pause. */
 const FIRST_PAUSE_MS = 50
@@ -233,7 +233,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     Atomics.store(this.block, WriterWord.Generation, generation)
     Atomics.store(this.block, WriterWord.Claim, generation * 2)
     claimEnd(this.#roster.channelName, this.#settings.sink)
-    const { started: worker, threads } = OsThreads.startedBy(() => new Worker(writerFile(), this.#workerOptions()))
+    const { worker, threads } = startThread(this.block, this.#cores, this.#workerOptions())
     this.#threads = threads
     this.#worker = worker
     worker.on('message', (message: WriterMessage) => this.#received(generation, message))

@@ -6,15 +6,15 @@ import type { WriterThread } from './thread'
 /** Gives the thread its name and its cores, before it takes the first record. */
 export function takePlace (thread: WriterThread): void {
   const { block, data } = thread
+  // Before it takes its cores: pairs with the load in start-thread.ts.
   Atomics.store(block, WriterWord.ThreadId, osThreadId())
   Atomics.store(block, WriterWord.PinnedCount, 0)
   if (addon === undefined) return
-  // The threads of libuv's pool take name and cores of the one that starts it: a target's first asynchronous call would.
-  if (data.sink.kind === 'target') stat(__filename, () => {})
   try {
-    // A thread inherits the cores of the one that started it: without cores of its own it takes the process's.
-    if (data.cores === null) addon.unpinThread()
-    else pin(addon, block, data.cores)
+    addon.unpinThread() // the cores it has are what it inherited, or what its starter left it
+    // The threads of libuv's pool take name and cores of the one that starts it: a target's first asynchronous call would.
+    if (data.sink.kind === 'target') stat(__filename, () => {})
+    if (data.cores !== null) pin(addon, block, data.cores)
   } catch (error) {
     thread.warn(error as Error)
   }

@@ -20,6 +20,9 @@ function write (change: { [place: number]: unknown }): unknown[] {
 
 describe('a wrong argument is an error and never a crash', () => {
   test.each<[keyof typeof addon, unknown[], object, string]>([
+    ['moveThread', [], TYPE, 'threadId must be a number'],
+    ['moveThread', [0, [0]], RANGE, 'threadId must be an integer from 1 to 2147483647, got 0'],
+    ['moveThread', [1, 5], TYPE, 'cores must be an array'],
     ['pinThread', [], TYPE, 'cores must be an array'],
     ['pinThread', ['1'], TYPE, 'cores must be an array'],
     ['pinThread', [new Set([1])], TYPE, 'cores must be an array'],

@@ -21,6 +21,7 @@ function listCalls (words) {
   const slow = () => { for (let n = 0; n < 50_000; n++); return 0 }
   return Object.entries({
     pinThread: [[], [[]], [[-1]], [['x']], [[65000]], [[0]], [second(throwing)], [second(slow)], [Array.from({ length: 500 }, (_, n) => n)]],
+    moveThread: [[], [0, [0]], [process.pid, []], [process.pid, second(throwing)], [process.pid, second(slow)], [2 ** 31 - 1, [0]]],
     unpinThread: [[]],
     threadAffinity: [[]],
     initialAffinity: [[]],

@@ -87,6 +87,7 @@ const anything = fc.oneof(
 /** Right at least now and then: what wrong arguments are put into. */
 const RIGHT = {
   pinThread: fc.tuple(fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 4 })),
+  moveThread: fc.tuple(fc.constant(process.pid), fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 4 })),
   unpinThread: fc.tuple(),
   threadAffinity: fc.tuple(),
   initialAffinity: fc.tuple(),

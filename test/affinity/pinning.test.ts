@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { allCores, cores, kernelSays, lastCore, once, onLinux, onTwoCores, runNode, startWorker, theAddon } from './support'
@@ -46,6 +47,24 @@ onTwoCores('a pinned thread', () => {
     expect(result).toEqual([refusal, refusal, refusal])
     expect(kernelSays(tid)).toBe(`${lastCore}`)
     await worker.terminate()
+  })
+})
+
+onTwoCores('another thread of the process', () => {
+  test('is moved to other cores', async () => {
+    const { worker, tid } = await workerThatRan('')
+    addon.moveThread!(tid, [lastCore])
+    expect(kernelSays(tid)).toBe(`${lastCore}`)
+    await worker.terminate()
+  })
+
+  test('is not: threads of other processes, and none at all', async () => {
+    const other = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] })
+    await once(other, 'spawn')
+    for (const tid of [other.pid!, 2 ** 31 - 1]) expect(() => addon.moveThread!(tid, [lastCore])).toThrow(expect.objectContaining({ code: 'ESRCH', syscall: 'tgkill' }))
+    expect(kernelSays(other.pid!, other.pid)).toBe(allCores)
+    other.stdin!.end()
+    await once(other, 'exit')
   })
 })
 

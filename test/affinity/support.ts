@@ -51,9 +51,9 @@ export function startWorker (code: string, workerData: unknown, resourceLimits?:
   return new Worker(source, { eval: true, workerData, ...(resourceLimits && { resourceLimits }), stderr: true })
 }
 
-/** Where the kernel says a thread of this process may run, in its own notation. */
-export function kernelSays (tid: number): string {
-  return /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync(`/proc/self/task/${tid}/status`, 'utf8'))![1]!
+/** Where the kernel says a thread of a process may run, in its own notation. */
+export function kernelSays (tid: number, process: number | 'self' = 'self'): string {
+  return /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync(`/proc/${process}/task/${tid}/status`, 'utf8'))![1]!
 }
 
 /** The cores of this test run; most tests about pinning need two. */

@@ -1,6 +1,7 @@
 import { runCommand, runScript, scriptFile, temporaryDirectory } from '../support/process'
 import { join } from 'node:path'
 import { allowedCores } from 'pino-pinned/affinity'
+import { parseCpuList } from '../../src/affinity/cpu-list'
 
 /** Prints, by the kernel's word, the name and cores of each thread of the process while the writer runs, as JSON. */
 const REPORT_THREADS = `
@@ -48,11 +49,13 @@ test('a writer for a pino transport is pinned and named too', async () => {
 test.each([
   ['a file', { destination: file(), core: last }],
   ['a target', { target: 'pino-pretty', caller: join(__dirname, 'x.js') }],
-  ['a target with a core', { target: 'pino-pretty', core: last, caller: join(__dirname, 'x.js') }]
-])("only the writer has its name, not libuv's pool, which may be started from it: %s", async (_, options) => {
+  ['a target with a core', { target: 'pino-pretty', core: last, caller: join(__dirname, 'x.js') }],
+  ['a target whose preload uses the pool before anything else runs', { target: 'pino-pretty', caller: join(__dirname, 'x.js'), worker: { execArgv: ['--import', 'data:text/javascript,await (await import("node:fs/promises")).stat(".")'] } }]
+])("only the writer has its name and its cores, not libuv's pool, which may be started from it: %s", async (_, options) => {
   const { stdout } = await runScript(program({ ...options, name: 'log-writer' }))
-  const names = JSON.parse(stdout).threads.map(({ name }: { name: string }) => name)
-  expect(names.filter((name: string) => name === 'log-writer')).toHaveLength(1)
+  const others = (JSON.parse(stdout).threads as Array<{ name: string, cores: string }>).filter(({ name }) => name !== 'log-writer')
+  expect(JSON.parse(stdout).threads).toHaveLength(others.length + 1)
+  expect(others.map((thread) => parseCpuList(thread.cores))).toEqual(others.map(() => cores))
 })
 
 test('without a core, a writer started by a pinned thread runs on all cores of the process', async () => {
@@ -62,6 +65,43 @@ test('without a core, a writer started by a pinned thread runs on all cores of t
   const writer = threads.find((thread: { name: string }) => thread.name === 'pino-pinned')
   const unpinned = threads.find((thread: { name: string, cores: string }) => thread.name !== 'pino-pinned' && thread.cores !== String(cores[0]))
   expect(writer.cores).toBe(unpinned.cores)
+})
+
+test.each([
+  ['with a core', { core: last }],
+  ['without one', {}]
+])('a writer %s does not come up on the core of the pinned thread that starts it', async (_, options) => {
+  const { stdout } = await runScript(`
+    const fs = require('node:fs')
+    const { pinThread, threadAffinity } = require('pino-pinned/affinity')
+    pinThread(${cores[0]})
+    const tids = () => fs.readdirSync('/proc/self/task')
+    const before = new Set(tids())
+    const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(file())}, ...${JSON.stringify(options)} })
+    const started = tids().filter((tid) => !before.has(tid)).map((tid) => /Cpus_allowed_list:\\t(.*)/.exec(fs.readFileSync('/proc/self/task/' + tid + '/status', 'utf8'))[1])
+    console.log(JSON.stringify({ started, own: threadAffinity() }))
+  `)
+  const { started, own } = JSON.parse(stdout)
+  expect(started.map((list: string) => parseCpuList(list))).toEqual([expect.not.arrayContaining([cores[0]])])
+  expect(own).toEqual([cores[0]])
+})
+
+test.each([
+  ['with a core', { core: cores[0] }, [cores[0]]],
+  ['without one', {}, cores]
+])('a writer %s has the cores it is to have, also when the thread that starts it stands until it has taken its place', async (_, options, expected) => {
+  const { stdout } = await runScript(`
+    const addon = require('node-gyp-build')(${JSON.stringify(join(__dirname, '..', '..'))})
+    const { moveThread } = addon
+    const fs = require('node:fs')
+    addon.moveThread = (tid, cores) => {
+      while (fs.readFileSync('/proc/self/task/' + tid + '/comm', 'utf8') !== 'pino-pinned\\n');
+      moveThread(tid, cores)
+    }
+    ${program({ destination: file(), ...options })}
+  `)
+  const writer = JSON.parse(stdout).threads.find((thread: { name: string }) => thread.name === 'pino-pinned')
+  expect(parseCpuList(writer.cores)).toEqual(expected)
 })
 
 test('a core that this process may not use is a warning that names the allowed ones, and the writer runs unpinned', async () => {

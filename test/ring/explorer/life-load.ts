@@ -121,11 +121,12 @@ function stubsOf (thread: Thread, around: Surroundings): Record<string, Exports>
     // The look after the owner's thread, once a second, is not explored: it reads what is settled.
     'node:timers': { setTimeout: around.later, clearInterval () {} },
     'node:fs': { existsSync: () => true },
+    'affinity/machine': { allowedCores: () => [] },
     'affinity/addon': { addon: addonOf(around), threadCpuMs: () => 0 },
     'option-sink': { nameOfSink: () => 'explored' },
-    'stream/os-threads': { OsThreads: { startedBy: (start: () => unknown) => ({ started: start(), threads: { areGone: false } }) } },
     'stream/preloads': { withoutPreloads: () => ({}) },
     'stream/sharing/producer-thread': { producerThread: () => ({ shared: around.threadBlock, drop () {} }), threadName: () => 'explored' },
+    'stream/os-threads': { OsThreads: { startedBy: (start: () => unknown) => ({ started: start(), threads: { areGone: false } }) } },
     'stream/writer-file': { writerFile: () => 'writer' },
     'ring/estate': { restoreRing: around.keepers?.restoreRing, keptLayoutOf: () => ({}) },
     'writer/answerer': { Answerer: class { look (): void {} } },
