@@ -125,7 +125,10 @@ onLinux('under register, though nobody said so,', () => {
     expect(linesOf(logged)).toEqual({ main: numbers(0, 300), w0: numbers(0, 200), w1: numbers(0, 200), w2: numbers(0, 200) })
   })
 
-  test("a main thread that stands is not waited for: workers share a writer of theirs, on which the main thread's stream does not hang", async () => {
+  test.each([
+    ['end', 'await (await workers).goOn()', 600],
+    ['are terminated', 'await Promise.all((await workers).workers.map((worker) => worker.terminate()))', 300]
+  ])("a main thread that stands is not waited for: workers share a writer of theirs, and so does the main thread's stream, which goes on when they %s", async (_, leave, count) => {
     const { printed, logged } = await run(`
       const make = (file) => pino(bare, pino.transport({ target: 'pino/file', options: { destination: file } }))
       if (isMainThread) {
@@ -138,7 +141,9 @@ onLinux('under register, though nobody said so,', () => {
           log(logger, 'main', 0, 200)
           streamOf(logger).flushSync()
           print([before, named(), typeof streamOf(logger).worker])
-          await (await workers).goOn()
+          ${leave}
+          log(logger, 'main', 200, 300)
+          await finished(streamOf(logger))
         })()
       } else {
         const { file, flushed } = workerData
@@ -146,14 +151,19 @@ onLinux('under register, though nobody said so,', () => {
         logger.flush(() => { Atomics.add(flushed, 0, 1); Atomics.notify(flushed, 0) })
         work(logger)
       }`)
-    expect(printed).toEqual([[1, 2, 'object']])
-    expect(linesOf(logged).main).toEqual(numbers(0, 200))
-    expect(linesOf(logged).w).toHaveLength(600)
+    expect(printed).toEqual([[1, 1, 'undefined']])
+    expect(linesOf(logged).main).toEqual(numbers(0, 300))
+    expect(linesOf(logged).w).toHaveLength(count)
   })
 
-  test.each(['first', 'second'])('two streams of one thread have a writer each: the end of the %s is not that of the other', async (which) => {
+  test.each([
+    ['first', 'a file', "'pino/file'"],
+    ['second', 'a file', "'pino/file'"],
+    ['first', 'a target', TARGET],
+    ['second', 'a target', TARGET]
+  ])('two streams of one thread have one writer, and the end of the %s is not that of the other: %s', async (which, _, target) => {
     const { printed, logged } = await run(`
-      const [first, second] = [0, 1].map(() => pino.transport({ target: 'pino/file', options: { destination: file } }))
+      const [first, second] = [0, 1].map(() => pino.transport({ target: ${target}, options: { destination: file, path: file } }))
       const loggers = { first: pino(bare, first), second: pino(bare, second) }
       for (const [name, logger] of Object.entries(loggers)) log(logger, name, 0, 100)
       ;(async () => {
@@ -166,8 +176,30 @@ onLinux('under register, though nobody said so,', () => {
         await finished(other)
         print(other.stats().linesDropped)
       })()`)
-    expect(printed).toEqual([[2, false], [false, true], 0])
+    expect(printed).toEqual([[1, false], [false, true], 0])
     expect(linesOf(logged)).toEqual({ first: numbers(0, 100), other: numbers(0, 100), second: numbers(0, 100) })
+  })
+
+  test.each([
+    ['the main thread', 'true'],
+    ['a worker', 'false'],
+    ['a worker while the main thread stands', 'false', 'Atomics.wait(words(1), 0, 0, 1500)']
+  ])('what is logged through two streams of one thread as it leaves is there, in exit handlers too: %s', async (_, isInMain, after = '') => {
+    const { printed, logged } = await run(`
+      if (isMainThread === ${isInMain}) {
+        const path = isMainThread ? file : workerData.file
+        const streams = [0, 1].map(() => pino.transport({ target: 'pino/file', options: { destination: path } }))
+        const all = (from) => streams.forEach((stream, at) => log(pino(bare, stream), 's' + at, from, from + 100))
+        process.on('exit', () => all(200))
+        all(0)
+        setImmediate(() => { all(100); process.exit() })
+        setTimeout(() => {}, 1e6)
+      } else {
+        once(new Worker(__filename, { workerData: { file } }), 'exit').then(([code]) => print(code))
+        ${after}
+      }`)
+    expect(printed).toEqual(isInMain === 'true' ? [] : [0])
+    expect(linesOf(logged)).toEqual({ s0: numbers(0, 300), s1: numbers(0, 300) })
   })
 
   test.each([

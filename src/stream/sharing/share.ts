@@ -28,18 +28,9 @@ function shareKey (made: Settings): string {
   return `pino-pinned/${process.pid}/shared/${text}`
 }
 
-/** The stream of this thread that shares a writer unasked, by its key. Two of one thread end, flush and fail each for itself. */
-const ours = new Map<string, WeakRef<RingStream>>()
-
 /** Gives a stream the writer of another thread, or one of its own for the others to use. */
 export function connectShared (stream: RingStream, settings: Settings): Connection {
   const key = shareKey(settings)
-  if (settings.share === 'unasked') {
-    const other = ours.get(key)?.deref()
-    if (other !== undefined && !other.closed) return startWriter(stream, settings)
-    ours.set(key, new WeakRef(stream))
-    stream.once('close', () => ours.delete(key))
-  }
   const found = inheritedHandle(key)
   if (settings.share === 'unasked' && !isMainThread) {
     const isAnothers = found !== undefined && !isSameEnvironment(found.environment)
@@ -49,8 +40,7 @@ export function connectShared (stream: RingStream, settings: Settings): Connecti
   const claimed = claim(key)
   // Without the addon nobody says whose turn it is: the main thread goes first.
   if (claimed !== undefined || (addon === undefined && isMainThread)) return startShared(stream, settings, key, claimed?.isHeir === true)
-  // Unasked, the main thread's log does not hang on a worker, which may be terminated the next moment.
-  return settings.share === 'unasked' ? startWriter(stream, settings) : new Homing(stream, settings, key).connect()
+  return new Homing(stream, settings, key).connect()
 }
 
 /** Starts a writer for whoever shares it. The key is claimed. */
