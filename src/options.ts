@@ -61,7 +61,7 @@ export interface Settings {
   readonly reopenOnSignal: NodeJS.Signals[]
   readonly maxRestarts: number
   readonly name: string
-  /** `'unasked'`: register's default. Then a thread's further streams of these settings keep writers of their own. */
+  /** `'unasked'`: register's default. Then the end of the owner's stream is the end of no other. */
   readonly share: boolean | 'unasked'
   readonly sync: boolean
   readonly worker: WriterWorkerOptions

@@ -180,6 +180,23 @@ onLinux('under register, though nobody said so,', () => {
     expect(linesOf(logged)).toEqual({ first: numbers(0, 100), other: numbers(0, 100), second: numbers(0, 100) })
   })
 
+  test('two streams of one thread to a target have a writer each if the environment has changed in between', async () => {
+    const { printed, logged } = await run(`
+      const make = async (who) => {
+        const logger = pino(bare, pino.transport({ target: ${TARGET}, options: { path: file } }))
+        log(logger, who, 0, 10)
+        await flushed(streamOf(logger))
+      }
+      ;(async () => {
+        await make('first')
+        process.env.CHANGED = 'yes'
+        await make('second')
+        print(named())
+      })()`)
+    expect(printed).toEqual([2])
+    expect(linesOf(logged)).toEqual({ first: numbers(0, 10), second: numbers(0, 10) })
+  })
+
   test.each([
     ['the main thread', 'true'],
     ['a worker', 'false'],

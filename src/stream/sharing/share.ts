@@ -32,9 +32,9 @@ function shareKey (made: Settings): string {
 export function connectShared (stream: RingStream, settings: Settings): Connection {
   const key = shareKey(settings)
   const found = inheritedHandle(key)
-  if (settings.share === 'unasked' && !isMainThread) {
-    const isAnothers = found !== undefined && !isSameEnvironment(found.environment)
-    return isAnothers ? startWriter(stream, settings) : new Homing(stream, settings, key).connect()
+  if (settings.share === 'unasked') {
+    if (found !== undefined && !isSameEnvironment(found.environment)) return startWriter(stream, settings)
+    if (!isMainThread) return new Homing(stream, settings, key).connect()
   }
   if (found !== undefined) return found.isPassedOn ? new Homing(stream, settings, key).connect() : connectTo(found)(stream)
   const claimed = claim(key)
