@@ -22,7 +22,8 @@ test('who waits for ready, a flush and the close on an otherwise idle loop is se
 
 test('a flush is called back when the target has let go of the lines, not when it got them; there (pino 10): when it got them', async () => {
   const program = `;(async () => {
-    const stream = makeStream({ target: require.resolve('./told.js') })
+    // Held: there a stream is collected, and its thread ended, while somebody waits for its events.
+    const stream = globalThis.stream = makeStream({ target: require.resolve('./told.js') })
     const logger = pino(stream)
     logger.info('a line')
     const holds = once(stream, 'holds')
