@@ -264,7 +264,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       shared: this.#sharing.key === null ? undefined : { key: this.#sharing.key, handle: this.#handle }
     }
     if (sink.kind === 'fd') return { name, env: SHARE_ENV, ...withoutPreloads(), workerData: data } // to copy it takes time
-    return { name, trackUnmanagedFds: false, ...withPreloads(worker), ...worker, workerData: { ...data, workerData: { $context: CONTEXT, ...sink.options } } }
+    return { name, ...withPreloads(worker), ...worker, workerData: { ...data, workerData: { $context: CONTEXT, ...sink.options } } }
   }
 
   #received (generation: number, message: WriterMessage): void {

@@ -5,6 +5,7 @@ import { RingWord } from '../ring/layout'
 import { showWork } from './closing-work'
 import { BoundTargets } from './bound-targets'
 import { forwardEvents } from './forward-events'
+import { closeGivenQuietly } from './given-descriptors'
 import { loadTarget, type TargetStream } from './load-target'
 import { type RingOutlet, targetNotice } from './rings'
 import { Turns } from './turns'
@@ -58,6 +59,7 @@ export class StreamWriter {
     process.on('uncaughtException', stop)
     process.on('unhandledRejection', stop)
     forwardEvents(this.#thread)
+    closeGivenQuietly()
     // A turn of the event loop later: what was sent to the target while it was loaded reaches it before the first line.
     this.#open().then(() => setImmediate(() => this.#soon()), stop)
   }

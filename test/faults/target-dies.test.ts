@@ -260,6 +260,38 @@ test.each(BROKEN)("a target that %s the first time is one 'error', not a loop", 
   expect(stream.stats()).toMatchObject({ writerState: 'failed', linesDropped: 1 })
 })
 
+test('what a target that died had opened is closed, however often it dies; what it was given is closed once, and nobody is warned', async () => {
+  const path = logPath()
+  const { stdout, stderr } = await runScript(`
+    const fs = require('node:fs')
+    const { once } = require('node:events')
+    process.removeAllListeners('warning')
+    process.on('warning', ({ message }) => { if (!message.includes('is started again')) console.error(message) })
+    const opened = () => fs.readdirSync('/proc/self/fd').length
+    const flushed = (stream) => new Promise((resolve, reject) => stream.flush((error) => error ? reject(error) : resolve()))
+    ;(async () => {
+      const given = fs.openSync(${JSON.stringify(`${path}.given`)}, 'a')
+      const destinations = [${JSON.stringify(path)}, ${JSON.stringify(`${path}.second`)}, given]
+      const stream = require('pino-pinned').transport({ targets: destinations.map((destination) => ({ target: 'pino/file', options: { destination } })), maxRestarts: 100 })
+      const after = []
+      for (let n = 0; n < 10; n++) {
+        stream.write('a line\\n')
+        await flushed(stream)
+        after.push(opened())
+        const { worker } = stream
+        const dies = once(stream, 'writer-restart')
+        worker.terminate()
+        await dies
+      }
+      stream.end()
+      await once(stream, 'close')
+      try { fs.closeSync(given) } catch ({ code }) { after.push(code) }
+      console.log(JSON.stringify(after))
+    })()`)
+  const [before, ...after] = JSON.parse(stdout)
+  expect({ after, stderr }).toEqual({ after: [...Array(9).fill(before), 'EBADF'], stderr: '' })
+})
+
 test('nothing of a dying target reaches the application: no exception, no rejection, no exit code', async () => {
   const path = logPath()
   const { code, stdout } = await runScript(`
