@@ -1,4 +1,7 @@
-/** Several targets behind one transport: pino hands each of them every line, however much of it one keeps. Here that has a bound. */
+/**
+ * Several targets behind one transport: pino hands each of them every line, however much of it one keeps. Here that has a bound,
+ * and what one keeps is not taken for delivered.
+ */
 
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
@@ -66,6 +69,21 @@ export class BoundTargets {
   /** One that takes no more lines, though nobody has ended it: pino goes on handing them to it. */
   get closed (): string | undefined { return this.#targets.find((target) => target.isClosed)?.name }
 
+  /** How much each was given until now: see {@link BoundTargets.haveHandedOn}. */
+  get given (): readonly number[] { return this.#targets.map((target) => target.given) }
+
+  /**
+   * Whether each has handed on so much. One that keeps it for long while space is wanted is not waited for again, until it has.
+   *
+   * @param given until some moment
+   */
+  haveHandedOn (given: readonly number[], isUrgent: boolean): boolean {
+    return this.#targets.filter((target, at) => !target.hasHandedOn(given[at]!, isUrgent)).length === 0
+  }
+
+  /** Those that gather lines are to hand them on: somebody waits for that. */
+  flush (): void { for (const target of this.#targets) target.flush() }
+
   /** Says of what no notice will tell any more. */
   tellUntold (): void { for (const target of this.#targets) target.tellUntold() }
 }
@@ -92,6 +110,10 @@ class BoundTarget {
   /** It was waited for in vain. */
   #isStalled = false
   #hasStalled = false
+  #given = 0
+  /** How long space has been wanted that is held for it; and what it is to hand on before it is waited for again. */
+  #delay: Patience | undefined
+  #overdue = 0
 
   constructor (stream: Target, name: string, bounds: Bounds) {
     this.#stream = stream
@@ -113,6 +135,29 @@ class BoundTarget {
 
   get isClosed (): boolean { return this.#stream.destroyed === true }
 
+  /** In characters, or in lines where its stream counts these. */
+  get given (): number { return this.#given }
+
+  hasHandedOn (given: number, isUrgent: boolean): boolean {
+    const handedOn = this.#given - this.#kept
+    if (handedOn >= given || handedOn < this.#overdue || this.#isStalled) {
+      this.#delay = undefined
+      return true
+    }
+    if (!isUrgent) return false
+    this.#delay ??= new Patience()
+    if (this.#delay.look() <= PATIENCE_MS) return false
+    this.#overdue = given
+    return true
+  }
+
+  flush (): void {
+    if (this.#kept === 0) return
+    try {
+      this.#stream.flush?.(() => {})
+    } catch {} // what it keeps says whether it has
+  }
+
   get isBehind (): boolean {
     if (this.#isStalled) return false
     if (!this.#holds(this.#patience === undefined ? 1 : WELCOME_RATIO)) {
@@ -132,7 +177,11 @@ class BoundTarget {
     return (writableObjectMode === true ? undefined : writableLength ?? length) ?? this.#sinceFull
   }
 
+  /** More than it holds of ours, if its own write to it too, or count bytes. */
+  get #kept (): number { return this.#stream.writableLength ?? this.#stream._len ?? 0 }
+
   #take (text: string, more: unknown[] = []): boolean | void {
+    this.#given += this.#stream.writableObjectMode === true ? 1 : text.length
     const hasRoom = this.#write.call(this.#stream, text, ...more)
     if (hasRoom === false) this.#isFull = true
     if (this.#isFull) this.#sinceFull += text.length

@@ -25,6 +25,9 @@ const HELD_RATIO = 1 / 4
 /** One of several targets may hold as much as this of a ring. */
 const HELD_BY_EACH_RATIO = 1 / 8
 
+/** How far each ring was taken at some moment. */
+type Marks = ReadonlyMap<RingOutlet, Mark>
+
 /** Hands lines to a pino transport, in an event loop, until told to end. */
 export class StreamWriter {
   readonly #thread: WriterThread
@@ -40,7 +43,9 @@ export class StreamWriter {
   /** Something ended this target: it gets nothing more, and what it says does not count. */
   #isDead = false
   #hasWarnedOfFlush = false
-  #marks: Map<RingOutlet, Mark> | null = null
+  #marks: Marks | null = null
+  /** What several targets were given, up to some moment, and have not all handed on. */
+  #passed: { marks: Marks, given: readonly number[] } | undefined
   #flushedAt = 0
   #several!: BoundTargets
   /** Lines published before this were fed to a target that died: feed them one by one. */
@@ -190,14 +195,33 @@ export class StreamWriter {
 
   /** Gives back the space of lines that have left the target, or asks the target to let them go. */
   #confirm (): void {
-    const outlets = this.#thread.outlets.filter((outlet) => outlet.consumer.held > 0)
-    if (outlets.length === 0 || this.#marks !== null) return
-    if (this.#canFlush) {
-      const isUrgent = this.#carefulUntil.size > 0 || outlets.some((outlet) => outlet.wantsFlush || outlet.consumer.held > outlet.consumer.ring.capacity * HELD_RATIO)
-      if (isUrgent || performance.now() - this.#flushedAt >= FLUSH_EVERY_MS) this.#flush(outlets)
-    } else if (this.#looksEmpty) {
-      for (const { consumer } of outlets) this.#release(consumer, consumer.mark())
+    const outlets = this.#holding
+    if (outlets.length === 0) return
+    if (!this.#canFlush) {
+      if (this.#looksEmpty) this.#passOn(outlets)
+    } else if (this.#marks === null && (this.#isUrgent(outlets) || performance.now() - this.#flushedAt >= FLUSH_EVERY_MS)) {
+      this.#flush(outlets)
     }
+  }
+
+  get #holding (): RingOutlet[] { return this.#thread.outlets.filter((outlet) => outlet.consumer.held > 0) }
+
+  #isUrgent (outlets: RingOutlet[]): boolean {
+    return this.#carefulUntil.size > 0 || outlets.some((outlet) => outlet.wantsFlush || outlet.consumer.held > outlet.consumer.ring.capacity * HELD_RATIO)
+  }
+
+  /** The target has handed on all that it was given: where it is several, to each of them. */
+  #passOn (outlets: RingOutlet[]): void {
+    this.#passed ??= { marks: marksOf(outlets), given: this.#several.given }
+    const { marks, given } = this.#passed
+    if (!this.#several.haveHandedOn(given, this.#isUrgent(outlets))) {
+      if (outlets.some((outlet) => outlet.wantsFlush)) this.#several.flush()
+      return
+    }
+    this.#passed = undefined
+    this.#releaseAll(marks)
+    const held = this.#holding
+    if (held.length > 0) this.#passOn(held) // it was given more since
   }
 
   get #canFlush (): boolean { return typeof (this.#target.flush ?? this.#target.flushSync) === 'function' }
@@ -209,7 +233,7 @@ export class StreamWriter {
   }
 
   #flush (outlets: RingOutlet[]): void {
-    const marks = new Map(outlets.map((outlet) => [outlet, outlet.consumer.mark()]))
+    const marks = marksOf(outlets)
     this.#marks = marks
     const settle = (isFlushed: boolean): void => {
       if (this.#marks !== marks || this.#isDead) return
@@ -217,7 +241,7 @@ export class StreamWriter {
       this.#marks = null
       this.#flushedAt = performance.now()
       // A target that can't say is judged by its buffers: one that holds lines keeps their space in the ring too.
-      if (isFlushed || this.#looksEmpty) for (const [outlet, mark] of marks) this.#release(outlet.consumer, mark)
+      if (isFlushed || this.#looksEmpty) this.#releaseAll(marks)
       this.#soon()
     }
     const timer = setTimeout(() => settle(false), FLUSH_PATIENCE_MS)
@@ -228,10 +252,12 @@ export class StreamWriter {
     })
   }
 
-  #release (consumer: Consumer, mark: Mark): void {
-    consumer.ring.words[RingWord.FedAlone] = 0
-    consumer.release(mark)
-    this.#thread.took()
+  #releaseAll (marks: Marks): void {
+    for (const [{ consumer }, mark] of marks) {
+      consumer.ring.words[RingWord.FedAlone] = 0
+      consumer.release(mark)
+      this.#thread.took()
+    }
   }
 
   #end (): void {
@@ -270,6 +296,10 @@ export class StreamWriter {
     else this.#thread.dying(error)
     setImmediate(() => process.exit(1))
   }
+}
+
+function marksOf (outlets: readonly RingOutlet[]): Marks {
+  return new Map(outlets.map((outlet) => [outlet, outlet.consumer.mark()]))
 }
 
 /** Resolves when a target has flushed, whichever way it says so. */

@@ -179,6 +179,38 @@ test('one of several targets that takes nothing keeps little, and the others get
   expect(read(stalled).length).toBeLessThan(2 ** 20)
 })
 
+test('what one of several targets has not handed on is handed to it again when the writer dies', async () => {
+  const [slow, other] = [logPath(), logPath()]
+  const { stream, restarts } = open({ targets: [{ target, options: { path: slow, stallsUntil: `${slow}.go` } }, { target: 'pino/file', options: { destination: other } }] })
+  await load(stream, 0, 1000)
+  await until(() => existsSync(other) && check(read(other)).numbers.length === 1000)
+  const { used, linesWritten } = stream.stats()
+  stream.worker.terminate()
+  await until(() => restarts.length === 1)
+  writeFileSync(`${slow}.go`, '')
+  await finish(stream)
+  const complete = { numbers: 1000, torn: [] }
+  for (const path of [slow, other]) {
+    const { numbers, torn } = check(read(path))
+    expect({ numbers: new Set(numbers).size, torn }).toEqual(complete)
+  }
+  expect({ isHeld: used > 0, linesWritten }).toEqual({ isHeld: true, linesWritten: 0 })
+  expect(stream.stats()).toMatchObject({ linesWritten: 1000, linesSkipped: 0 })
+})
+
+test('one of several targets that keeps the few lines it gets for ever holds the others up once', async () => {
+  const path = logPath()
+  const { stream } = open({
+    targets: [{ target, level: 'error', options: { path: logPath(), neverCallsBack: true } }, { target: 'pino/file', options: { destination: path } }], onFull: 'block', capacity: '64kb', exitTimeout: 200
+  })
+  stream.write('{"level":50,"msg":"kept"}\n')
+  await load(stream, 0, 50_000)
+  await new Promise((resolve) => stream.flush(resolve))
+  expect(check(read(path)).numbers).toHaveLength(50_000)
+  expect(stream.stats()).toMatchObject({ linesWritten: 50_001, linesDropped: 0 })
+  await finish(stream)
+})
+
 test('several targets that lag behind a burst get every line of it', async () => {
   const paths = [logPath(), logPath()]
   const { stream } = open({ targets: paths.map((destination) => ({ target: 'pino/file', options: { destination } })), onFull: 'block' })
