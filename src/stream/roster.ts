@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers'
-import { BroadcastChannel, receiveMessageOnPort } from 'node:worker_threads'
+import { BroadcastChannel, receiveMessageOnPort, threadId as ownThreadId } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
 import { letGo, openRing, RingWord, type Ring, ThreadCount, ThreadWord, WriterState, WriterWord } from '../ring/layout'
 import { type Announcement, guestsChannelName, type GuestWord } from '../writer-data'
@@ -76,7 +76,7 @@ export class Roster {
   close (): void {
     this.look()
     for (const [id, { opened, threadId }] of this.#rings) {
-      addon?.letRingGo(opened.words)
+      letRingGo(opened, threadId)
       if (opened.words[RingWord.MovesOn] === 0) {
         closeIfMissed(opened, this.#block)
       } else {
@@ -175,12 +175,12 @@ export class Roster {
     const id = opened.words[RingWord.Id]!
     if (this.#rings.has(id)) return
     // Before the look: if its thread is the only one that has it, that may be gone the next moment.
-    addon?.keepRingToo(opened.words)
+    const { threadId, name, thread } = announcement
+    if (threadId !== ownThreadId) addon?.keepRingToo(opened.words)
     if (opened.words[RingWord.Tallied] === 1) {
-      addon?.letRingGo(opened.words)
+      letRingGo(opened, threadId)
       return letGo(opened)
     }
-    const { threadId, name, thread } = announcement
     this.#rings.set(id, { ...announcement, opened })
     if (this.#threads.has(threadId)) return
     this.#threads.set(threadId, { threadId, name, words: new Int32Array(thread), counts: new Float64Array(thread), gone: noTotals(), highWater: 0 })
@@ -201,7 +201,7 @@ export class Roster {
       thread.highWater = Math.max(thread.highWater, highWaterOf(opened))
       this.#rings.delete(id)
       opened.words[RingWord.Tallied] = 1
-      addon?.letRingGo(opened.words)
+      letRingGo(opened, threadId)
       letGo(opened)
     }
     for (const thread of gone) {
@@ -219,4 +219,9 @@ export class Roster {
       if (this.areTakenIn) this.#onTakenIn()
     }, ANNOUNCE_AGAIN_MS).unref()
   }
+}
+
+/** A thread keeps a ring once: one that it logs through itself is its stream's to let go. */
+function letRingGo ({ words }: Ring, threadId: number): void {
+  if (threadId !== ownThreadId) addon?.letRingGo(words)
 }

@@ -42,7 +42,7 @@ describe('the explorer finds', () => {
       file: 'stream/sharing/guest.ts', replace: 'Atomics.store(ring.words, RingWord.Adopted, 0)', by: ''
     }, moves],
     ['an owner that has ended and holds on to a ring that went on', {
-      file: 'stream/roster.ts', replace: 'addon?.letRingGo(opened.words) if (opened.words[RingWord.MovesOn]', by: 'if (opened.words[RingWord.MovesOn]'
+      file: 'stream/roster.ts', replace: 'letRingGo(opened, threadId) if (opened.words[RingWord.MovesOn]', by: 'if (opened.words[RingWord.MovesOn]'
     }, dies],
     ['counts added up of a ring that was left, and of what was made of it', {
       file: 'stream/roster.ts', replace: 'if (opened.words[RingWord.Tallied] === 1) {', by: 'if (false) {'

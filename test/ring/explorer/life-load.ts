@@ -117,7 +117,7 @@ function observed (Class: Class, around: Surroundings): Class {
 
 function stubsOf (thread: Thread, around: Surroundings): Record<string, Exports> {
   return {
-    'node:worker_threads': { ...threadsOf(around), threadId: 1, parentPort: { postMessage () {} }, get workerData () { return around.workerData() } },
+    'node:worker_threads': { ...threadsOf(around), threadId: thread.id, parentPort: { postMessage () {} }, get workerData () { return around.workerData() } },
     // The look after the owner's thread, once a second, is not explored: it reads what is settled.
     'node:timers': { setTimeout: around.later, clearInterval () {} },
     'node:fs': { existsSync: () => true },
