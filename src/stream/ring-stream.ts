@@ -93,7 +93,6 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     // The quick way looks at nothing but room.
     if (this.#drainAt < half) this.write = this.#writeCarefully
     if (typeof options !== 'function' && !isSettings(options)) this.ref()
-    if (writer.isOver) this.onWriterState() // another thread's, ended already
     this.on('newListener', (event: string | symbol) => { if (event === 'ready' && !this.#isReady) this.#watchReady() })
     keepWhileAwaited(this)
   }
