@@ -56,6 +56,9 @@ export class FdSink {
   /** Opened again, it is the very file, or FIFO, that it was before: that has what it took. */
   get isSameFile (): boolean { return this.#isSameFile }
 
+  /** Of a regular file, in bytes; any other is as long as can be. */
+  get size (): number { return this.#isRegular ? fstatSync(this.#fd).size : Infinity }
+
   /** Whether it is a file whose last byte is no newline. */
   get endsInsideLine (): boolean {
     if (!this.#isRegular || this.#path === null) return false

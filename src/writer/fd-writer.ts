@@ -104,9 +104,12 @@ export class FdWriter {
 
   /** Returns the bytes of the ring that the batch took. */
   #takeGathered (outlet: RingOutlet): number {
-    const taken = Math.max(1, outlet.consumer.held) // a batch that only closes a line holds nothing
+    const { consumer } = outlet
+    // Left by a writer before this one, in a file that was emptied since.
+    if (consumer.isTakenInsideLine && this.#sink.size === 0) consumer.rewind(false)
+    const taken = Math.max(1, consumer.held) // a batch that only closes a line holds nothing
     this.#turns.had(outlet)
-    this.#deliver(outlet.consumer)
+    this.#deliver(consumer)
     return taken
   }
 
@@ -151,14 +154,18 @@ export class FdWriter {
   #waitOut (errno: number, consumer: Consumer): void {
     const code = nameOf(errno)
     switch (remedyOfWrite(code, this.#sink.kind)) {
-      case 'wait':
+      case 'wait': {
+        const { size } = this.#sink
         this.#pause(code, errno)
+        // Somebody has made room in the file itself, and taken the beginning of the line under way.
+        if (this.#sink.size < size) consumer.rewind(false)
         if (this.#thread.wantsReopen) {
           // The line under way begins anew in the new file; what the old one has of it must not be all there is.
           this.#reopen()
           if (this.#sink.isPath && !this.#sink.isSameFile) consumer.rewind(false)
         }
         return
+      }
       case 'next-reader':
         this.#pause(code, errno)
         // What the pipe holds waits there for the next reader, as long as we keep it open. But it must not begin in the

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { openSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pausesOf } from '../../src/writer/sink-errors'
@@ -42,6 +42,28 @@ describe('a disk that fills up and is freed', () => {
     rmSync(join(disk, 'ballast'))
     await finish(stream)
     expectComplete(stream, check(read(path)), 4000, 3)
+  })
+
+  test.each(['goes on', 'dies'])('begins the line under way again where somebody frees it by emptying the file itself; the writer %s', async (fate) => {
+    const disk = smallDisk('512k')
+    const path = join(disk, 'app.log')
+    const { stream, restarts, errors } = open({ destination: path })
+    await until(() => stream.ready)
+    let n = 0
+    // So that it is full inside a line.
+    for (; stream.stats().writerState !== 'stalled' || read(path).endsWith('\n'); n += 100) {
+      if (stream.stats().writerState === 'stalled') truncateSync(path)
+      await load(stream, n, n + 100)
+      await until(() => stream.stats().used === 0 || stream.stats().writerState === 'stalled')
+    }
+    if (fate === 'dies') stream.worker.terminate()
+    truncateSync(path)
+    await until(() => stream.stats().used === 0)
+    const text = read(path)
+    await finish(stream)
+    const { numbers, torn, inOrder } = check(text)
+    expect({ torn, inOrder, last: numbers.at(-1), restarts: restarts.length, errors }).toEqual({ torn: [], inOrder: true, last: n - 1, restarts: fate === 'dies' ? 1 : 0, errors: [] })
+    expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, at) => n - numbers.length + at))
   })
 
   test.each(['the same', 'another'])('tears no line either when %s file is opened (reopen) meanwhile', async (which) => {
