@@ -135,7 +135,6 @@ void MoveOther(const Napi::CallbackInfo& info) {
   double id;
   Cores cores;
   if (!ReadInteger(info[0], "threadId", 1, INT32_MAX, &id) || !ReadCores(info[1], &cores)) return;
-  StartThreadPoolUnpinned();
   Check(info.Env(), MoveThread(id, cores));
 }
 #endif

@@ -24,8 +24,7 @@ export interface Addon {
   unpinThread (): void
 
   /**
-   * Gives another thread of this process those of `cores` that the kernel accepts; `ESRCH` if it is none or has ended. Starts
-   * libuv's thread pool first, as {@link Addon.pinThread} does: that thread may be the first to use it. Only on Linux.
+   * Gives another thread of this process those of `cores` that the kernel accepts; `ESRCH` if it is none or has ended. Only on Linux.
    *
    * @param threadId as {@link Addon.threadId} says it there
    */

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
 import { allowedCores } from '../affinity/machine'
@@ -14,6 +15,8 @@ import { writerFile } from './writer-file'
  */
 export function startThread (block: Int32Array, cores: readonly number[] | null, options: WorkerOptions): { worker: Worker, threads: OsThreads } {
   const { started: worker, threads } = OsThreads.startedBy(() => new Worker(writerFile(), options))
+  // Other code than ours may use libuv's pool there before anything else, whose threads take the cores of the one that starts it.
+  if (options.execArgv?.length !== 0) stat(__filename, () => {})
   keepOffThisCore(threads.only, cores ?? allowedCores(), block)
   return { worker, threads }
 }

@@ -58,6 +58,12 @@ test.each([
   expect(others.map((thread) => parseCpuList(thread.cores))).toEqual(others.map(() => cores))
 })
 
+test('a writer to a file starts no thread but its own: there may be a limit, at which libuv aborts the process', async () => {
+  const count = "require('node:fs').readdirSync('/proc/self/task').length"
+  const { stdout } = await runScript(`const before = ${count}; ${program({ destination: file() })}; stream.on('ready', () => console.log(${count} - before))`)
+  expect(stdout.split('\n')[1]).toBe('1')
+})
+
 test('without a core, a writer started by a pinned thread runs on all cores of the process', async () => {
   const { stdout } = await runScript(`require('pino-pinned/affinity').pinThread(${cores[0]}); ${program({ destination: file() })}`)
   const { threads, pinned } = JSON.parse(stdout)

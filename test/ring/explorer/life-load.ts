@@ -124,7 +124,7 @@ function stubsOf (thread: Thread, around: Surroundings): Record<string, Exports>
     'affinity/machine': { allowedCores: () => [] },
     'affinity/addon': { addon: addonOf(around), threadCpuMs: () => 0 },
     'option-sink': { nameOfSink: () => 'explored' },
-    'stream/preloads': { withoutPreloads: () => ({}) },
+    'stream/preloads': { withoutPreloads: () => ({ execArgv: [] }) },
     'stream/sharing/producer-thread': { producerThread: () => ({ shared: around.threadBlock, drop () {} }), threadName: () => 'explored' },
     'stream/os-threads': { OsThreads: { startedBy: (start: () => unknown) => ({ started: start(), threads: { areGone: false } }) } },
     'stream/writer-file': { writerFile: () => 'writer' },
