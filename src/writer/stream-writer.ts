@@ -48,8 +48,10 @@ export class StreamWriter {
   #passed: { marks: Marks, given: readonly number[] } | undefined
   #flushedAt = 0
   #several!: BoundTargets
-  /** Lines published before this were fed to a target that died: feed them one by one. */
+  /** Lines published before this may be what a target died of. While there are any, every line is fed alone. */
   readonly #carefulUntil = new Map<RingOutlet, number>()
+  /** The ring of the line that was fed alone last. */
+  #alone: RingOutlet | undefined
 
   readonly #turns: Turns
 
@@ -96,19 +98,27 @@ export class StreamWriter {
   }
 
   /**
-   * After two deaths at one position lines are fed one by one. A line that was being fed alone when the last writer died
-   * is the culprit: it is given up. What it tells of dropped lines, the application hears instead of the log.
+   * After two deaths at one position lines are fed one by one, whichever ring they are from. A line that was being fed alone
+   * when the last writer died is the culprit: it is given up. What it tells of dropped lines, the application hears instead
+   * of the log.
    */
   #startCarefully (): void {
-    for (const outlet of this.#thread.outlets) {
-      const { consumer } = outlet
-      const isFound = consumer.ring.words[RingWord.FedAlone] === 1
-      if (!isFound && !this.#thread.data.isCareful) continue
-      consumer.look()
-      this.#carefulUntil.set(outlet, consumer.published)
-      const notice = isFound ? consumer.skipNext() : null
-      if (notice !== null) this.#thread.warn(new Error(`the log writer's target died of this line, which the log goes without: ${notice.trimEnd()}`))
-      consumer.ring.words[RingWord.FedAlone] = 0
+    const { outlets, data } = this.#thread
+    const culprit = outlets.find(({ consumer }) => consumer.ring.words[RingWord.FedAlone] === 1)
+    if (culprit === undefined && !data.isCareful) return
+    for (const outlet of outlets) {
+      outlet.consumer.look()
+      this.#carefulUntil.set(outlet, outlet.consumer.published)
+    }
+    if (culprit === undefined) return
+    const notice = culprit.consumer.skipNext()
+    if (notice !== null) this.#thread.warn(new Error(`the log writer's target died of this line, which the log goes without: ${notice.trimEnd()}`))
+    culprit.consumer.ring.words[RingWord.FedAlone] = 0
+  }
+
+  #forgetHarmless (): void {
+    for (const [outlet, until] of this.#carefulUntil) {
+      if (((until - outlet.consumer.released) | 0) <= 0) this.#carefulUntil.delete(outlet)
     }
   }
 
@@ -131,6 +141,7 @@ export class StreamWriter {
     // Before it gets more: one that is never idle shows only now that it has let go of what it had. And never in the turn in
     // which it got it: a stream that fails inside a write looks empty at once, and says 'error' when we have returned.
     if (!this.#canFlush) this.#confirm()
+    this.#forgetHarmless()
     const mayFeed = !this.#several.areBehind
     const didWork = this.#turns.round((outlet, until) => mayFeed && !this.#isFull && this.#feed(outlet, until) ? 1 : 0) > 0
     if (this.#canFlush) this.#confirm()
@@ -149,6 +160,7 @@ export class StreamWriter {
   #forget (outlet: RingOutlet): void {
     this.#decoders.delete(outlet)
     this.#carefulUntil.delete(outlet)
+    if (this.#alone === outlet) this.#alone = undefined
   }
 
   #sleep (): void {
@@ -166,15 +178,23 @@ export class StreamWriter {
   /** One batch of a ring to the target. Returns whether there was any. */
   #feed (outlet: RingOutlet, until: number): boolean {
     const { consumer } = outlet
-    const careful = this.#carefulUntil.get(outlet)
-    const isAlone = careful !== undefined && ((careful - consumer.position) | 0) > 0
-    // Alone means that the one before is confirmed: whatever happens now is this line's doing.
-    if (isAlone && consumer.held > 0) return false
+    const isAlone = this.#carefulUntil.size > 0
+    if (isAlone && !this.#mayGoAlone(outlet)) return false
     if (!consumer.gather(isAlone ? 1 : Infinity, until)) return false
     this.#turns.had(outlet)
     consumer.ring.words[RingWord.FedAlone] = isAlone ? 1 : 0
+    if (isAlone) this.#alone = outlet
     this.#write(this.#decode(outlet, consumer))
     return true
+  }
+
+  /**
+   * Alone means that the one before is confirmed, of whichever ring: whatever happens now is this line's doing. What no
+   * earlier writer can have fed waits until all others are through, unless it is its turn by time or it ends a line.
+   */
+  #mayGoAlone (outlet: RingOutlet): boolean {
+    if (this.#alone !== undefined && this.#alone.consumer.held > 0) return false
+    return this.#carefulUntil.has(outlet) || outlet.consumer.isInsideLine || this.#thread.data.order === 'time'
   }
 
   #feedNewline (outlet: RingOutlet): void {
@@ -280,6 +300,7 @@ export class StreamWriter {
     }
     this.#marks = null // a flush that answers now would release less
     for (const outlet of this.#thread.outlets) {
+      outlet.consumer.ring.words[RingWord.FedAlone] = 0
       outlet.consumer.release()
       outlet.answerFlush()
     }

@@ -102,6 +102,46 @@ test.each(['throws', 'calls process.exit()', 'closes early'])('a line at which t
   expect(errors).toEqual([])
 })
 
+test.each(['ring', 'time'])('so is a line of each of several threads (order %s): what others logged meanwhile is not blamed', async (order) => {
+  const path = logPath()
+  const options = { path, dies: 'calls process.exit()', at: 'culprit', always: true, stallsUntil: path + '.go' }
+  const { code, stdout, stderr } = await runScript(`
+    const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads')
+    const { once } = require('node:events')
+    const { attach, transport } = require('pino-pinned')
+    const { numbered } = require('./faults/lines')
+    const LINES = 40
+    const log = (stream, who) => { for (let n = 0; n < LINES; n++) stream.write(n === 20 ? '"culprit"\\n' : numbered(who * LINES + n)) }
+    if (isMainThread) {
+      process.removeAllListeners('warning')
+      const stream = transport({ target: ${JSON.stringify(target)}, options: ${JSON.stringify(options)}, order: '${order}' })
+      stream.on('error', (error) => console.error(error))
+      stream.write(numbered(0)) // the target holds it until all rings have their lines
+      stream.once('ready', async () => {
+        const workers = [1, 2, 3].map((who) => new Worker(__filename, { workerData: { handle: stream.handle(), who } }))
+        const exits = workers.map((worker) => once(worker, 'exit'))
+        await Promise.all(workers.map((worker) => once(worker, 'message')))
+        require('node:fs').writeFileSync(${JSON.stringify(path + '.go')}, '')
+        await Promise.all(exits)
+        stream.end()
+      })
+      stream.once('close', () => {
+        const { linesAccepted, linesWritten, linesSkipped } = stream.stats()
+        console.log(JSON.stringify({ linesAccepted, linesWritten, linesSkipped }))
+      })
+      stream.ref()
+    } else {
+      const stream = attach(workerData.handle)
+      log(stream, workerData.who)
+      parentPort.postMessage('logged')
+      stream.end()
+    }`)
+  expect({ code, stderr, stdout }).toEqual({ code: 0, stderr: '', stdout: '{"linesAccepted":121,"linesWritten":118,"linesSkipped":3}\n' })
+  const found = check(read(path))
+  expect(found.torn).toEqual([])
+  expect(new Set(found.numbers)).toEqual(new Set(Array.from({ length: 160 }, (_, n) => n).filter((n) => n === 0 || (n >= 40 && n % 40 !== 20))))
+})
+
 test('what tells of lines dropped reaches the log also where the line behind it kills the target', async () => {
   const path = logPath()
   const { stream } = open({ target, options: { path, dies: 'throws', at: 5000, always: true, stallsUntil: path + '.go' }, capacity: '64kb' })
