@@ -57,7 +57,7 @@ export const enum RingWord {
   Flushed = 100,
   /** Most bytes ever seen waiting in the ring. Written by the writer. */
   HighWater = 101,
-  /** 1 while a target works on one line alone, to find the line that kills it. Written by the writer. */
+  /** How often in a row a target was given the line alone on which it works, to find the one that kills it. Written by the writer. */
   FedAlone = 102,
   /**
    * The generation of the writer that took the ring in, 0 before the first, or `GIVEN_BACK`. Written by the writer; put back

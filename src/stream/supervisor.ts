@@ -5,16 +5,17 @@ import { addon } from '../affinity/addon'
 import { codedError } from '../errors'
 import { nameOfSink } from '../option-sink'
 import type { Settings } from '../options'
-import { Command, RingCount, RingWord, WriterState, WriterWord, type Ring } from '../ring/layout'
+import { Command, RingWord, WriterState, WriterWord, type Ring } from '../ring/layout'
 import type { WriterData, WriterMessage } from '../writer-data'
 import { tellGuests } from './sharing/announce'
-import type { Totals } from './counts'
+import { type Totals, totalsOf } from './counts'
 import { type Handle, makeHandle, type Sharing } from './sharing/handle'
 import { addOwnWriter, removeOwnWriter } from './sharing/own-writers'
 import { claimEnd, letEndGo } from './kept-end'
 import { type Lack, Lacks } from './lacks'
 import { type OsThreads } from './os-threads'
 import { withoutPreloads, withPreloads } from './preloads'
+import { Progress } from './progress'
 import { Roster } from './roster'
 import { startThread } from './start-thread'
 import { isConfig, strongReference, type SupervisorHost } from './supervisor-host'
@@ -59,9 +60,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   #deaths = 0
   readonly #lacks = new Lacks(this.block)
   #startedAt = 0
-  #releasedAtDeath = NaN
-  #deathsInVain = 0
-  #writtenAtDeath = NaN
+  readonly #progress = new Progress()
   #reason: Error | undefined
   /** Set while a dead writer is not replaced yet: not before this time (`performance.now`). */
   #restartAt: number | undefined
@@ -305,8 +304,9 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     const lack = this.#lacks.behind(reason)
     if (lack !== undefined) return this.#waitFor(lack)
     this.#lacks.forget()
-    this.#deaths = this.#hasBroughtNothing() ? this.#deaths + 1 : 1
-    if (this.#deaths > this.#settings.maxRestarts || this.#hasSkippedInVain()) {
+    const all = [totalsOf(this.#ring), this.others().totals]
+    this.#deaths = this.#hasBroughtNothing(all) ? this.#deaths + 1 : 1
+    if (this.#deaths > this.#settings.maxRestarts || this.#hasSkippedInVain(all)) {
       return this.#fail(this.#deaths === 1 ? reason : new Error(`the writer died ${this.#deaths} times without getting a line through; the last time: ${reason.message}`, { cause: reason }))
     }
     this.#restarts++
@@ -337,18 +337,13 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   get #rings (): Ring[] { return [this.#ring, ...this.#roster.rings] }
 
   /** Lines were given up one after another, and none got through between them: it is the target that is bad, not a line. */
-  #hasSkippedInVain (): boolean {
-    const written = this.#rings.reduce((sum, ring) => sum + ring.counts[RingCount.BytesWritten]!, 0)
-    this.#deathsInVain = written === this.#writtenAtDeath ? this.#deathsInVain + 1 : 1
-    this.#writtenAtDeath = written
-    return this.#deathsInVain > this.#settings.maxRestarts * DEATHS_IN_VAIN
+  #hasSkippedInVain (all: readonly Totals[]): boolean {
+    return this.#progress.deathsInVain(all) > this.#settings.maxRestarts * DEATHS_IN_VAIN
   }
 
   /** Whether the writer that just died got no line through, and that counts against it. */
-  #hasBroughtNothing (): boolean {
-    const released = this.#rings.reduce((sum, ring) => sum + Atomics.load(ring.words, RingWord.Released), 0)
-    const hasReleased = released !== this.#releasedAtDeath
-    this.#releasedAtDeath = released
+  #hasBroughtNothing (all: readonly Totals[]): boolean {
+    const hasReleased = this.#progress.hasReleased(this.#rings, all)
     if (hasReleased || Atomics.load(this.block, WriterWord.Stalled) !== 0) return false
     const hadLines = this.#rings.some((ring) => Atomics.load(ring.words, RingWord.Published) !== Atomics.load(ring.words, RingWord.Released))
     return hadLines || performance.now() - this.#startedAt < QUICK_DEATH_MS

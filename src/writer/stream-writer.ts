@@ -52,6 +52,8 @@ export class StreamWriter {
   readonly #carefulUntil = new Map<RingOutlet, number>()
   /** The ring of the line that was fed alone last. */
   #alone: RingOutlet | undefined
+  /** The rings whose next line the last writer was feeding alone when it died. */
+  readonly #suspects = new Set<RingOutlet>()
 
   readonly #turns: Turns
 
@@ -99,18 +101,20 @@ export class StreamWriter {
 
   /**
    * After two deaths at one position lines are fed one by one, whichever ring they are from. A line that was being fed alone
-   * when the last writer died is the culprit: it is given up. What it tells of dropped lines, the application hears instead
-   * of the log.
+   * when two writers died is the culprit: it is given up. Once may be chance. What it tells of dropped lines, the application
+   * hears instead of the log.
    */
   #startCarefully (): void {
     const { outlets, data } = this.#thread
-    const culprit = outlets.find(({ consumer }) => consumer.ring.words[RingWord.FedAlone] === 1)
-    if (culprit === undefined && !data.isCareful) return
+    for (const outlet of outlets) if (timesFedAlone(outlet) > 0) this.#suspects.add(outlet)
+    if (this.#suspects.size === 0 && !data.isCareful) return
     for (const outlet of outlets) {
       outlet.consumer.look()
       this.#carefulUntil.set(outlet, outlet.consumer.published)
     }
+    const culprit = outlets.find((outlet) => timesFedAlone(outlet) > 1)
     if (culprit === undefined) return
+    this.#suspects.delete(culprit)
     const notice = culprit.consumer.skipNext()
     if (notice !== null) this.#thread.warn(new Error(`the log writer's target died of this line, which the log goes without: ${notice.trimEnd()}`))
     culprit.consumer.ring.words[RingWord.FedAlone] = 0
@@ -160,6 +164,7 @@ export class StreamWriter {
   #forget (outlet: RingOutlet): void {
     this.#decoders.delete(outlet)
     this.#carefulUntil.delete(outlet)
+    this.#suspects.delete(outlet)
     if (this.#alone === outlet) this.#alone = undefined
   }
 
@@ -182,7 +187,8 @@ export class StreamWriter {
     if (isAlone && !this.#mayGoAlone(outlet)) return false
     if (!consumer.gather(isAlone ? 1 : Infinity, until)) return false
     this.#turns.had(outlet)
-    consumer.ring.words[RingWord.FedAlone] = isAlone ? 1 : 0
+    const wasSuspect = this.#suspects.delete(outlet)
+    consumer.ring.words[RingWord.FedAlone] = !isAlone ? 0 : wasSuspect ? 2 : 1
     if (isAlone) this.#alone = outlet
     this.#write(this.#decode(outlet, consumer))
     return true
@@ -318,6 +324,8 @@ export class StreamWriter {
     setImmediate(() => process.exit(1))
   }
 }
+
+function timesFedAlone ({ consumer }: RingOutlet): number { return consumer.ring.words[RingWord.FedAlone]! }
 
 function marksOf (outlets: readonly RingOutlet[]): Marks {
   return new Map(outlets.map((outlet) => [outlet, outlet.consumer.mark()]))

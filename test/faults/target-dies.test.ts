@@ -98,11 +98,23 @@ test.each(['throws', 'calls process.exit()', 'closes early'])('a line at which t
   expect(found.torn).toEqual([])
   expect(new Set(found.numbers)).toEqual(new Set(Array.from({ length: 2000 }, (_, n) => n).filter((n) => n !== 777)))
   expect(stream.stats()).toMatchObject({ linesSkipped: 1, linesWritten: 1999, linesAccepted: 2000 })
+  expect(restarts.length).toBe(4)
+  expect(errors).toEqual([])
+})
+
+test('a line that was alone when the target died is not given up for that: the next time the target may take it', async () => {
+  const path = logPath()
+  const { stream, restarts, errors } = open({ target, options: { path, dies: 'throws', at: 777, times: 3 } }) // in a batch, in a batch, alone
+  await load(stream, 0, 2000)
+  await until(() => stream.stats().used === 0)
+  await finish(stream)
+  expect(new Set(check(read(path)).numbers)).toEqual(new Set(Array.from({ length: 2000 }, (_, n) => n)))
+  expect(stream.stats()).toMatchObject({ linesSkipped: 0, linesWritten: 2000 })
   expect(restarts.length).toBe(3)
   expect(errors).toEqual([])
 })
 
-test.each(['ring', 'time'])('so is a line of each of several threads (order %s): what others logged meanwhile is not blamed', async (order) => {
+test.each(['ring', 'time'])('a line of each of several threads (order %s) is found, too: what others logged meanwhile is not blamed', async (order) => {
   const path = logPath()
   const options = { path, dies: 'calls process.exit()', at: 'culprit', always: true, stallsUntil: path + '.go' }
   const { code, stdout, stderr } = await runScript(`

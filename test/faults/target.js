@@ -2,10 +2,11 @@
 
 /**
  * A pino transport that goes wrong as told. It appends each line to `path` at once, so that what it was handed is there.
- * `dies`: how, at the line numbered `at`, or with that text; only the first time, unless `always`.
+ * `dies`: how, at the line numbered `at`, or with that text; only the first time, unless `always`, or the first `times` times
+ * that it is loaded.
  */
 
-const { appendFileSync, existsSync, writeFileSync } = require('node:fs')
+const { appendFileSync, existsSync, readFileSync, writeFileSync } = require('node:fs')
 const { Writable } = require('node:stream')
 const { parentPort } = require('node:worker_threads')
 
@@ -23,16 +24,17 @@ const WAYS = {
   'runs out of memory': () => { for (let chain = null; ;) chain = { chain, n: [1, 2, 3] } }
 }
 
-module.exports = async ({ path, dies, at, always = false, stallsUntil, neverCallsBack = false, flush, more }) => {
+module.exports = async ({ path, dies, at, always = false, times = 0, stallsUntil, neverCallsBack = false, flush, more }) => {
   const isFirst = !existsSync(path + '.died')
   appendFileSync(path + '.loads', JSON.stringify(more ?? null) + '\n')
+  const loads = readFileSync(path + '.loads', 'utf8').split('\n').length - 1
   parentPort.on('message', (message) => appendFileSync(path + '.messages', JSON.stringify(message) + '\n'))
   const mark = typeof at === 'string' ? at : `"n":${at},`
   const stream = new Writable({
     decodeStrings: false,
     write (chunk, encoding, callback) {
       if (neverCallsBack) return
-      if (dies !== undefined && chunk.includes(mark) && (isFirst || always)) {
+      if (dies !== undefined && chunk.includes(mark) && (isFirst || always || loads <= times)) {
         writeFileSync(path + '.died', '')
         return WAYS[dies](stream, callback)
       }
