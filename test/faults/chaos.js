@@ -9,17 +9,20 @@
  * The seconds are shared among the sinks. Needs root on Linux for `disk` (a tmpfs of its own). Prints a report; the exit
  * code is 1 if a promise was broken.
  *
- * Each round is one stream's life, and then the same steps with a stream that does nothing: what the machine does to the
- * main thread it does to both, and what is left between them is ours.
+ * Each round is one stream's life, and the same steps with two that do nothing: one alone, and one beside a thread that does
+ * nothing either and is started again wherever the writer is. What the machine does to the main thread it does to all of
+ * them, what Node takes for a thread that dies to the latter two; what is left between those is ours.
  */
 
+const { once } = require('node:events')
 const { setTimeout: sleep, setImmediate: turn } = require('node:timers/promises')
 const { parseArgs } = require('node:util')
+const { Worker } = require('node:worker_threads')
 const { transport } = require('../..')
 const { Disk, Pipe, Target } = require('./chaos-sinks')
 const { WAYS } = require('./chaos-target')
 const { check, numbered } = require('./lines')
-const { Pauses, report, compareLongest } = require('./pauses')
+const { Pauses, TITLES, report, compareLongest } = require('./pauses')
 
 const SINKS = { disk: Disk, pipe: Pipe, target: Target }
 const { values } = parseArgs({ options: { seed: { type: 'string' }, seconds: { type: 'string', default: '10' }, sink: { type: 'string', default: 'disk' } } })
@@ -32,7 +35,7 @@ const LEAST_ROUNDS = 20
 const MOST_PAUSE_RATIO = 1.5
 const totals = { written: 0, accepted: 0, dropped: 0, delivered: 0, repeated: 0, told: 0, skipped: 0, deaths: 0, restarts: 0, streams: 0, flushes: 0, worsened: 0 }
 const broken = []
-const pauses = { ours: new Pauses(), noOp: new Pauses() }
+const pauses = { ours: new Pauses(), noOp: new Pauses(), thread: new Pauses() }
 
 const demand = (isKept, promise) => { if (!isKept) broken.push(promise) }
 for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, (error) => demand(false, `${event}: ${error?.stack}`))
@@ -51,6 +54,35 @@ function generator (state) {
     let t = Math.imul(state ^ (state >>> 15), 1 | state)
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
     return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * below)
+  }
+}
+
+/** A stream that does nothing. */
+class NoOp {
+  write () {}
+  flush (callback) { setImmediate(callback) }
+  flushSync () {}
+  die () {}
+  end () {}
+}
+
+/** The same, beside a thread that does nothing. */
+class NoOpAndThread extends NoOp {
+  #start = () => new Worker('setInterval(() => {}, 1000)', { eval: true })
+  #thread = this.#start()
+  #ended
+  die () {
+    if (this.#ended !== undefined) return
+    this.#ended = once(this.#thread, 'exit').then(() => {
+      this.#thread = this.#start()
+      this.#ended = undefined
+    })
+    this.#thread.terminate()
+  }
+
+  async end () {
+    await this.#ended
+    await this.#thread.terminate()
   }
 }
 
@@ -98,7 +130,8 @@ class Round {
   die () {
     const how = this.random(WAYS.length + 1)
     const { stream } = this
-    if (stream === noOp || stream.stats().writerState === 'restarting') return
+    if (stream instanceof NoOp) return stream.die()
+    if (stream.stats().writerState === 'restarting') return
     totals.deaths++
     if (how === 0 || !(this.sink instanceof Target)) stream.worker.terminate()
     else this.sink.hurt(stream, WAYS[how - 1])
@@ -115,8 +148,6 @@ class Round {
   }
 }
 
-const noOp = { write () {}, flush (callback) { setImmediate(callback) }, flushSync () {} }
-
 const STEPS = [
   async (round) => round.write(round.random(20_000)),
   async (round) => { for (let turns = round.random(50); turns > 0; turns--) { round.write(round.random(200)); await round.turns(() => true) } },
@@ -130,9 +161,9 @@ const STEPS = [
   async (round) => { round.stream.flushSync(round.random(20)) }
 ]
 
-async function live (round, isOver) {
+async function live (round) {
   const { random, sink } = round
-  for (let steps = 20 + random(40); steps > 0 && !isOver(); steps--) {
+  for (let steps = 20 + random(40); steps > 0; steps--) {
     await STEPS[random(STEPS.length)](round)
     await turn()
     if (sink.isNearlyFull) break
@@ -175,20 +206,32 @@ const CAPACITIES = ['64kb', '256kb', '1mb', '8mb']
 
 async function shake (sink, random, seconds) {
   const end = performance.now() + seconds * 1000
-  const isOver = () => performance.now() >= end
-  for (let first = 0; !isOver();) {
-    totals.streams++
+  for (let first = 0; performance.now() < end;) {
     const options = { ...sink.options, capacity: CAPACITIES[random(4)], wait: random(3) === 0 ? 'park' : 'poll', maxRestarts: 1000, exitTimeout: 20_000 }
     const steps = random(2 ** 31)
-    const stream = transport(options)
-    stream.on('error', (error) => demand(false, `'error': ${error.message}`))
-    const ours = new Round({ stream, sink, random: generator(steps), pauses: pauses.ours, first })
-    await live(ours, isOver)
-    await settle(ours)
-    first = ours.next
-    await live(new Round({ stream: noOp, sink, random: generator(steps), pauses: pauses.noOp, first }), () => false)
-    pauses.ours.endRound()
-    pauses.noOp.endRound()
+    const begin = (kind, stream) => new Round({ stream, sink, random: generator(steps), pauses: pauses[kind], first })
+    const lives = {
+      async ours () {
+        const stream = transport(options)
+        stream.on('error', (error) => demand(false, `'error': ${error.message}`))
+        const round = begin('ours', stream)
+        await live(round)
+        await settle(round)
+        return round.next
+      },
+      noOp: () => live(begin('noOp', new NoOp())),
+      async thread () {
+        const stream = new NoOpAndThread()
+        await live(begin('thread', stream))
+        await stream.end()
+      }
+    }
+    const kinds = Object.keys(lives)
+    const turned = totals.streams++ % kinds.length // each comes first as often
+    const ends = {}
+    for (const kind of [...kinds.slice(turned), ...kinds.slice(0, turned)]) ends[kind] = await lives[kind]()
+    first = ends.ours
+    for (const kind of kinds) pauses[kind].endRound()
   }
   sink.close()
 }
@@ -200,9 +243,11 @@ async function main () {
   await sleep(20) // flush callbacks come in a turn of their own
   demand(totals.flushes === 0, `every flush called back, but ${totals.flushes}`)
   console.log(JSON.stringify(totals))
-  console.log(report(pauses.ours, pauses.noOp))
-  const { ratio, rounds } = compareLongest(pauses.ours, pauses.noOp, 'CPU')
-  demand(rounds < LEAST_ROUNDS || ratio <= MOST_PAUSE_RATIO, `the main thread's longest pause is ${ratio.toFixed(2)} times that with a no-op stream`)
+  console.log(report(pauses))
+  for (const [kind, clock] of [['noOp', 'CPU'], ['thread', 'time']]) {
+    const { ratio, rounds } = compareLongest(pauses, kind, clock)
+    demand(rounds < LEAST_ROUNDS || ratio <= MOST_PAUSE_RATIO, `the main thread's longest pause, ${clock}, is ${ratio.toFixed(2)} times that with ${TITLES[kind]}`)
+  }
   isDone = true
 }
 

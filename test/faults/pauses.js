@@ -45,31 +45,37 @@ class Pauses {
   }
 }
 
+/** Whose pauses they are. */
+const TITLES = { ours: 'ours', noOp: 'a no-op stream', thread: 'a no-op stream and a bare thread' }
+
 /** How the longest pauses of the rounds compare: medians, and in how many pairs of rounds ours was the longer one. */
-function compareLongest (ours, noOp, clock) {
+function compareLongest (pauses, kind, clock) {
   const longest = ({ rounds }) => rounds.map((round) => round[clock])
-  const pairs = longest(ours).map((ms, at) => [ms, longest(noOp)[at]])
+  const others = longest(pauses[kind])
+  const pairs = longest(pauses.ours).map((ms, at) => [ms, others[at]])
   return {
-    ours: median(longest(ours)),
-    noOp: median(longest(noOp)),
+    ours: median(longest(pauses.ours)),
+    other: median(others),
     ratio: median(pairs.map(([a, b]) => a / b)),
     longer: pairs.filter(([a, b]) => a > b).length,
     rounds: pairs.length
   }
 }
 
-/** A table of both, in milliseconds. */
-function report (ours, noOp) {
-  const row = (title, cells) => title.padEnd(28) + cells.map((cell) => (typeof cell === 'number' ? cell.toFixed(3) : cell).padStart(10)).join('')
+/** A table of all, in milliseconds. */
+function report (pauses) {
+  const row = (title, cells) => title.padEnd(46) + cells.map((cell) => (typeof cell === 'number' ? cell.toFixed(3) : cell).padStart(10)).join('')
   const lines = [row('pauses of the main thread, ms', PERCENTILES.map((percentile) => percentile === 100 ? 'max' : `p${percentile}`))]
   for (const kind of KINDS) {
     for (const clock in CLOCKS) {
-      for (const [who, pauses] of [['ours', ours], ['no-op', noOp]]) lines.push(row(`a ${kind}, ${clock}, ${who}`, pauses.percentiles(kind, clock)))
+      for (const who in pauses) lines.push(row(`a ${kind}, ${clock}, ${TITLES[who]}`, pauses[who].percentiles(kind, clock)))
     }
   }
   for (const clock in CLOCKS) {
-    const longest = compareLongest(ours, noOp, clock)
-    lines.push(`the longest of a round, ${clock}: ${longest.ours.toFixed(2)} ms with ours, ${longest.noOp.toFixed(2)} with the no-op stream (medians); ratio ${longest.ratio.toFixed(2)} (median of pairs), longer with ours in ${longest.longer} of ${longest.rounds} rounds`)
+    for (const kind of Object.keys(pauses).filter((who) => who !== 'ours')) {
+      const longest = compareLongest(pauses, kind, clock)
+      lines.push(`the longest of a round, ${clock}: ${longest.ours.toFixed(2)} ms with ours, ${longest.other.toFixed(2)} with ${TITLES[kind]} (medians); ratio ${longest.ratio.toFixed(2)} (median of pairs), longer with ours in ${longest.longer} of ${longest.rounds} rounds`)
+    }
   }
   return lines.join('\n')
 }
@@ -78,4 +84,4 @@ function median (numbers) {
   return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? NaN
 }
 
-module.exports = { Pauses, report, compareLongest }
+module.exports = { Pauses, TITLES, report, compareLongest }
