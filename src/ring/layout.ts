@@ -57,8 +57,11 @@ export const enum RingWord {
   Flushed = 100,
   /** Most bytes ever seen waiting in the ring. Written by the writer. */
   HighWater = 101,
-  /** How often in a row a target was given the line alone on which it works, to find the one that kills it. Written by the writer. */
-  FedAlone = 102,
+  /**
+   * What a target has of the ring and has not let go of: 0 nothing, -1 lines, 1 one line alone, to find the one that kills it,
+   * 2 the same one again. Written by the writer.
+   */
+  Fed = 102,
   /**
    * The generation of the writer that took the ring in, 0 before the first, or `GIVEN_BACK`. Written by the writer; put back
    * to 0 by the producer's thread when it takes the ring to another writer, the one before being gone; and `GIVEN_BACK` by

@@ -10,17 +10,27 @@ export class Progress {
   #lines = NaN
   #bytes = NaN
   #deathsInVain = 0
+  /** Where the rings stood of which the last writer's target had lines. */
+  #held = new Map<Ring, number>()
+  #isStuck = false
 
-  /** Whether anything was released since the last look, skipped lines included. */
+  /** Whether two writers in a row died with the same first line of a ring at their target. */
+  get isStuck (): boolean { return this.#isStuck }
+
+  /** Looks whether anything was released since the last look, skipped lines included. */
   hasReleased (rings: readonly Ring[], all: readonly Totals[]): boolean {
     const lines = all.reduce((sum, { linesWritten, linesSkipped }) => sum + linesWritten + linesSkipped, 0)
     let hasReleased = lines !== this.#lines
     this.#lines = lines
+    const held = new Map<Ring, number>()
     for (const ring of rings) {
       const position = Atomics.load(ring.words, RingWord.Released)
       hasReleased ||= position !== this.#positions.get(ring)
       this.#positions.set(ring, position)
+      if (Atomics.load(ring.words, RingWord.Fed) !== 0) held.set(ring, position)
     }
+    this.#isStuck = [...held].some(([ring, position]) => this.#held.get(ring) === position)
+    this.#held = held
     return hasReleased
   }
 

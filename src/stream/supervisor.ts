@@ -258,7 +258,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       dropNotice,
       name,
       cores: this.#cores,
-      isCareful: this.#deaths >= DEATHS_BEFORE_CARE,
+      isCareful: this.#deaths >= DEATHS_BEFORE_CARE || this.#progress.isStuck,
       isHeir: this.#sharing.isHeir,
       shared: this.#sharing.key === null ? undefined : { key: this.#sharing.key, handle: this.#handle }
     }

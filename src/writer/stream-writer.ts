@@ -16,6 +16,8 @@ import { asError, type WriterThread } from './thread'
 const SHORTEST_SLEEP_MS = 1
 /** While a target has enough, its 'drain' wakes us; orders of the owner can wait a little. */
 const FULL_SLEEP_MS = 50
+/** A target with a line alone is watched so long without a sleep: one that writes to a file has let go of it by then. */
+const WATCH_MS = 0.5
 /** How long a target that was asked to flush may take before it is judged by what it shows of its buffers. */
 const FLUSH_PATIENCE_MS = 1000
 /** A target's flush may mean an fsync: unasked, not more often than this, unless the ring fills. */
@@ -52,6 +54,7 @@ export class StreamWriter {
   readonly #carefulUntil = new Map<RingOutlet, number>()
   /** The ring of the line that was fed alone last. */
   #alone: RingOutlet | undefined
+  #aloneSince = -Infinity
   /** The rings whose next line the last writer was feeding alone when it died. */
   readonly #suspects = new Set<RingOutlet>()
 
@@ -117,7 +120,7 @@ export class StreamWriter {
     this.#suspects.delete(culprit)
     const notice = culprit.consumer.skipNext()
     if (notice !== null) this.#thread.warn(new Error(`the log writer's target died of this line, which the log goes without: ${notice.trimEnd()}`))
-    culprit.consumer.ring.words[RingWord.FedAlone] = 0
+    culprit.consumer.ring.words[RingWord.Fed] = 0
   }
 
   #forgetHarmless (): void {
@@ -170,7 +173,7 @@ export class StreamWriter {
 
   #sleep (): void {
     const { waiter, data } = this.#thread
-    if (data.wait === 'spin' && !this.#isFull) {
+    if (!this.#isFull && (data.wait === 'spin' || performance.now() - this.#aloneSince < WATCH_MS)) {
       this.#soon()
       return
     }
@@ -188,8 +191,11 @@ export class StreamWriter {
     if (!consumer.gather(isAlone ? 1 : Infinity, until)) return false
     this.#turns.had(outlet)
     const wasSuspect = this.#suspects.delete(outlet)
-    consumer.ring.words[RingWord.FedAlone] = !isAlone ? 0 : wasSuspect ? 2 : 1
-    if (isAlone) this.#alone = outlet
+    consumer.ring.words[RingWord.Fed] = !isAlone ? -1 : wasSuspect ? 2 : 1
+    if (isAlone) {
+      this.#alone = outlet
+      this.#aloneSince = performance.now()
+    }
     this.#write(this.#decode(outlet, consumer))
     return true
   }
@@ -280,8 +286,9 @@ export class StreamWriter {
 
   #releaseAll (marks: Marks): void {
     for (const [{ consumer }, mark] of marks) {
-      consumer.ring.words[RingWord.FedAlone] = 0
+      consumer.ring.words[RingWord.Fed] = 0 // first: a thread that is terminated in between must not leave the next line blamed
       consumer.release(mark)
+      if (consumer.held > 0) consumer.ring.words[RingWord.Fed] = -1
       this.#thread.took()
     }
   }
@@ -306,7 +313,7 @@ export class StreamWriter {
     }
     this.#marks = null // a flush that answers now would release less
     for (const outlet of this.#thread.outlets) {
-      outlet.consumer.ring.words[RingWord.FedAlone] = 0
+      outlet.consumer.ring.words[RingWord.Fed] = 0
       outlet.consumer.release()
       outlet.answerFlush()
     }
@@ -325,7 +332,7 @@ export class StreamWriter {
   }
 }
 
-function timesFedAlone ({ consumer }: RingOutlet): number { return consumer.ring.words[RingWord.FedAlone]! }
+function timesFedAlone ({ consumer }: RingOutlet): number { return consumer.ring.words[RingWord.Fed]! }
 
 function marksOf (outlets: readonly RingOutlet[]): Marks {
   return new Map(outlets.map((outlet) => [outlet, outlet.consumer.mark()]))

@@ -56,15 +56,21 @@ export class Turns {
   isLast (outlet: RingOutlet): boolean { return this.#last === outlet }
 
   /**
-   * One turn for each ring that has something, or with `order: 'time'` as many as their lines change places.
+   * One turn for each ring that has something, the one whose turn was last being last again: a sink that has enough after one
+   * batch must not get all of them from the first ring. With `order: 'time'` as many turns as the rings' lines change places.
    *
    * @param take takes a batch of the ring, with nothing later than a time; returns its bytes, 0 if there was none
    * @returns the bytes of the largest
    */
   round (take: Take): number {
     if (this.#byTime) return this.#roundByTime(take)
+    const { outlets } = this.#thread
+    const first = this.#last === undefined ? 0 : outlets.indexOf(this.#last) + 1
     let most = 0
-    for (const outlet of this.#thread.outlets) if (this.mayFollow(outlet)) most = Math.max(most, take(outlet, Infinity))
+    for (let turn = 0; turn < outlets.length; turn++) {
+      const outlet = outlets[(first + turn) % outlets.length]!
+      if (this.mayFollow(outlet)) most = Math.max(most, take(outlet, Infinity))
+    }
     return most
   }
 

@@ -154,6 +154,40 @@ test.each(['ring', 'time'])('a line of each of several threads (order %s) is fou
   expect(new Set(found.numbers)).toEqual(new Set(Array.from({ length: 160 }, (_, n) => n).filter((n) => n === 0 || (n >= 40 && n % 40 !== 20))))
 })
 
+test('a line that kills the target is found also while lines of another thread get through before each death', async () => {
+  const path = logPath()
+  const options = { path, dies: 'calls process.exit()', at: 'culprit', always: true, lagMs: 1 }
+  const { code, stdout, stderr } = await runScript(`
+    const { Worker, isMainThread, workerData } = require('node:worker_threads')
+    const { attach, transport } = require('pino-pinned')
+    const { numbered } = require('./faults/lines')
+    const LONG_BYTES = 20_000
+    if (isMainThread) {
+      process.removeAllListeners('warning')
+      const stream = transport({ target: ${JSON.stringify(target)}, options: ${JSON.stringify(options)} })
+      stream.on('error', (error) => console.error(error))
+      let n = 0
+      const logging = setInterval(() => stream.write(numbered(n += 50, LONG_BYTES)), 1) // of which the target has enough at once
+      new Worker(__filename, { workerData: stream.handle() }).on('exit', () => {
+        clearInterval(logging)
+        stream.end()
+      })
+      stream.once('close', () => {
+        const { linesAccepted, linesWritten, linesSkipped } = stream.stats()
+        console.log(JSON.stringify({ missed: linesAccepted - linesWritten, linesSkipped }))
+      })
+    } else {
+      const stream = attach(workerData)
+      for (let n = 0; n < 40; n++) stream.write(n === 20 ? '"culprit"\\n' : numbered(n, LONG_BYTES))
+      // The other thread logs for as long as these are under way.
+      const flush = () => stream.flush(() => stream.stats().used === 0 ? stream.end() : flush())
+      flush()
+    }`)
+  expect({ code, stderr, stdout }).toEqual({ code: 0, stderr: '', stdout: '{"missed":1,"linesSkipped":1}\n' })
+  const quiet = check(read(path), 20_000).numbers.filter((n) => n < 40)
+  expect(new Set(quiet)).toEqual(new Set(Array.from({ length: 40 }, (_, n) => n).filter((n) => n !== 20)))
+})
+
 test('what tells of lines dropped reaches the log also where the line behind it kills the target', async () => {
   const path = logPath()
   const { stream } = open({ target, options: { path, dies: 'throws', at: 5000, always: true, stallsUntil: path + '.go' }, capacity: '64kb' })

@@ -3,7 +3,7 @@
 /**
  * A pino transport that goes wrong as told. It appends each line to `path` at once, so that what it was handed is there.
  * `dies`: how, at the line numbered `at`, or with that text; only the first time, unless `always`, or the first `times` times
- * that it is loaded.
+ * that it is loaded. `lagMs`: it says so late that it took a line.
  */
 
 const { appendFileSync, existsSync, readFileSync, writeFileSync } = require('node:fs')
@@ -24,7 +24,7 @@ const WAYS = {
   'runs out of memory': () => { for (let chain = null; ;) chain = { chain, n: [1, 2, 3] } }
 }
 
-module.exports = async ({ path, dies, at, always = false, times = 0, stallsUntil, neverCallsBack = false, flush, more }) => {
+module.exports = async ({ path, dies, at, always = false, times = 0, stallsUntil, lagMs, neverCallsBack = false, flush, more }) => {
   const isFirst = !existsSync(path + '.died')
   appendFileSync(path + '.loads', JSON.stringify(more ?? null) + '\n')
   const loads = readFileSync(path + '.loads', 'utf8').split('\n').length - 1
@@ -40,7 +40,9 @@ module.exports = async ({ path, dies, at, always = false, times = 0, stallsUntil
       }
       if (stallsUntil === undefined || existsSync(stallsUntil)) {
         appendFileSync(path, chunk)
-        return callback()
+        if (lagMs === undefined) callback()
+        else setTimeout(callback, lagMs)
+        return
       }
       const timer = setInterval(() => {
         if (!existsSync(stallsUntil)) return

@@ -32,7 +32,7 @@ const ringWords: Word[] = [
   i32('TotalsSlot', RingWord.TotalsSlot, 'writer'),
   i32('Flushed', RingWord.Flushed, 'writer'),
   i32('HighWater', RingWord.HighWater, 'writer'),
-  i32('FedAlone', RingWord.FedAlone, 'writer'),
+  i32('Fed', RingWord.Fed, 'writer'),
   i32('Adopted', RingWord.Adopted, 'writer'),
   i32('Closed', RingWord.Closed, 'writer'),
   f64('LinesWritten', RingCount.LinesWritten, 'writer'),

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { numbers, runThreads } from './support'
 
 describe('lines of several threads', () => {
@@ -25,10 +26,13 @@ describe('lines of several threads', () => {
     expect(text.split('\n').filter((line) => new Set(line.replaceAll('"', '')).size > 1)).toHaveLength(0)
   })
 
-  test('come out of turn for no one: a flooding thread does not keep a quiet one from the sink', async () => {
+  test.each([
+    ['a file', 'destination: file'],
+    ['a target that lags behind', `target: ${JSON.stringify(join(__dirname, '../fixtures/lagging-target.js'))}, options: { path: file }`]
+  ])('come out of turn for no one: a flooding thread does not keep a quiet one from the sink, %s', async (_, sink) => {
     const { printed, logged } = await runThreads(`
       if (isMainThread) {
-        const stream = transport({ destination: file, capacity: '64kb' })
+        const stream = transport({ ${sink}, capacity: '64kb' })
         const handle = stream.handle()
         const stop = words(1)
         const flood = new Worker(__filename, { workerData: { handle, stop, role: 'flood' } })
