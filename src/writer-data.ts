@@ -31,6 +31,7 @@ export interface WriterData {
   wait: 'poll' | 'spin' | 'park'
   order: 'ring' | 'time'
   dropNotice: boolean
+  onFull: 'drop' | 'block'
   /** Name of the OS thread. */
   name: string
   /** Cores to pin to, or null: then the thread takes the process's own mask. */

@@ -266,7 +266,8 @@ export class Consumer implements Mark {
       isLast = (meta & 0xFF) === Kind.Line && (meta >> 16 & Flag.Last) !== 0
       this.position = (this.position + recordBytes(size)) | 0
     }
-    if (notice === null) this.skipped++
+    if ((this.outputEnds & Ending.InsideGivenUp) !== 0) this.outputEnds = Ending.AtLineStart // the rest of one that counts as skipped
+    else if (notice === null) this.skipped++
     this.release()
     return notice
   }

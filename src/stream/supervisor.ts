@@ -244,7 +244,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   }
 
   #workerOptions (): WorkerOptions {
-    const { sink, worker, wait, order, dropNotice, name } = this.#settings
+    const { sink, worker, wait, order, dropNotice, onFull, name } = this.#settings
     this.#roster.look()
     const data: WriterData = {
       block: this.block.buffer as SharedArrayBuffer,
@@ -256,6 +256,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       wait,
       order,
       dropNotice,
+      onFull,
       name,
       cores: this.#cores,
       isCareful: this.#deaths >= DEATHS_BEFORE_CARE || this.#progress.isStuck,

@@ -13,6 +13,8 @@ import type { TargetStream } from './load-target'
 
 /** A target that has too much keeps the others waiting for so long, or until so much of it is gone: one that lags behind a burst is faster. */
 const PATIENCE_MS = 1000
+/** Where lines wait for room as long as that takes, they wait for a target that hands on anything; one that does not within this is dead. */
+const LONG_PATIENCE_MS = 10_000
 const WELCOME_RATIO = 1 / 2
 
 /** What is known of a target beside its being a stream: it may be a SonicBoom. */
@@ -23,6 +25,10 @@ interface Pino { multistream: (entries: ReadonlyArray<{ stream: Target }>, optio
 export interface Bounds {
   /** So many characters a target may hold once it has had enough, and what was under way then. */
   readonly mostHeld: number
+  /** Whether lines are to wait for room rather than be dropped. */
+  readonly waits: boolean
+  /** Whether no more lines will come. */
+  readonly isEnding: () => boolean
   /** The line that tells a target of those that it went without, or null. */
   readonly formatNotice: FormatNotice
   /** A target gets no more for now, for the first time. */
@@ -107,6 +113,8 @@ class BoundTarget {
   readonly #counts = new Float64Array(LEVEL_SLOTS + 2)
   #dropped = 0
   #patience: Patience | undefined
+  /** What it held at the last look. */
+  #heldBefore = 0
   /** It was waited for in vain. */
   #isStalled = false
   #hasStalled = false
@@ -165,7 +173,10 @@ class BoundTarget {
       return false
     }
     this.#patience ??= new Patience()
-    this.#isStalled = this.#patience.look() > PATIENCE_MS
+    const { waits, isEnding } = this.#bounds
+    if (waits && this.#held < this.#heldBefore) this.#patience.renew()
+    this.#heldBefore = this.#held
+    this.#isStalled = this.#patience.look() > (waits && !isEnding() ? LONG_PATIENCE_MS : PATIENCE_MS)
     return !this.#isStalled
   }
 

@@ -88,6 +88,7 @@ export class StreamWriter {
       this.#soon()
     })
     this.#target.on('close', () => this.#closed())
+    for (const outlet of this.#thread.outlets) this.#giveUpRest(outlet)
     this.#startCarefully()
     this.#thread.ready()
   }
@@ -96,8 +97,10 @@ export class StreamWriter {
     const { data, outlets } = this.#thread
     return new BoundTargets(filename, data.workerData, {
       mostHeld: outlets[0]!.consumer.ring.capacity * HELD_BY_EACH_RATIO,
+      waits: data.onFull === 'block',
+      isEnding: () => this.#thread.isEnding,
       formatNotice: targetNotice(data.dropNotice),
-      onStalled: (name) => this.#thread.warn(new Error(`the target ${name} takes no lines: until it does, what is too much for it is dropped`)),
+      onStalled: (name) => this.#thread.warn(new Error(`the target ${name} does not keep up: until it does, what is too much for it is dropped`)),
       onUntold: (name, lines) => this.#thread.warn(new Error(`the target ${name} went without ${lines} ${lines === 1 ? 'line' : 'lines'}`))
     })
   }
@@ -121,6 +124,14 @@ export class StreamWriter {
     const notice = culprit.consumer.skipNext()
     if (notice !== null) this.#thread.warn(new Error(`the log writer's target died of this line, which the log goes without: ${notice.trimEnd()}`))
     culprit.consumer.ring.words[RingWord.Fed] = 0
+  }
+
+  /** Of a line longer than a record, a target that died had the beginning: what is left of it makes no line for this one. */
+  #giveUpRest (outlet: RingOutlet): void {
+    const { consumer } = outlet
+    if (!consumer.isInsideLine) return
+    if (consumer.gatherNewline()) this.#feedNewline(outlet)
+    else consumer.release()
   }
 
   #forgetHarmless (): void {

@@ -120,6 +120,7 @@ export class Turns {
 
   #isWorthWaiting (): boolean {
     this.#wait ??= new Patience()
+    if (this.#last!.consumer.held > 0) this.#wait.renew() // its producer may wait for that space
     return this.#wait.look() < LINE_PATIENCE_MS
   }
 }

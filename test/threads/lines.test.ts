@@ -59,4 +59,21 @@ describe('lines of several threads', () => {
     expect(logged.get('quiet')).toEqual(numbers(0, 50))
     expect(printed[0].linesAccepted).toBe(printed[0].linesWritten)
   })
+
+  test('that come in parts, longer than the ring, are whole also where a target lags behind for longer than others wait for a part', async () => {
+    const options = { lagMs: 3000 }
+    const { printed, text } = await runThreads(`
+      const { existsSync } = require('node:fs')
+      if (isMainThread) {
+        const stream = transport({ target: ${JSON.stringify(join(__dirname, '../faults/target.js'))}, options: { ...${JSON.stringify(options)}, path: file }, capacity: '64kb', onFull: 'block', exitTimeout: 20000 })
+        const worker = new Worker(__filename, { workerData: stream.handle() })
+        until(() => existsSync(file)).then(() => stream.write('"another thread"\\n')) // waits for the rest of the long line
+        worker.once('exit', () => finished(stream).then(() => print(stream.stats())))
+      } else {
+        const stream = attach(workerData)
+        stream.write('"' + 'x'.repeat(150000) + '"\\n')
+      }`)
+    expect(printed[0]).toMatchObject({ linesAccepted: 2, linesWritten: 2, linesSkipped: 0 })
+    expect(text.split('\n').map((line) => line.length).toSorted((a, b) => a - b)).toEqual([0, 16, 150_002])
+  })
 })

@@ -114,7 +114,8 @@ describe('with share', () => {
   // A FIFO that nobody reads is waited for, until its directory is gone.
   test.each([['the main thread', true], ['a worker', false]])('every thread hears why the sink cannot be opened, not its owner alone, which is %s', async (_, isMainOwner) => {
     const { printed } = await runThreads(`
-      const { rmSync, writeFileSync } = require('node:fs')
+      const { dirname } = require('node:path')
+      const { renameSync, rmSync, writeFileSync } = require('node:fs')
       const hear = (stream) => new Promise((resolve) => {
         const heard = []
         for (const event of ['ready', 'error', 'close']) stream.on(event, (error) => heard.push(event + (error?.code ?? '')))
@@ -132,7 +133,9 @@ describe('with share', () => {
         const all = workers.map((worker) => new Promise((resolve) => worker.on('message', (heard) => { if (heard !== 'ready') resolve(heard) })))
         if (stream !== undefined) all.unshift(hear(stream))
         Promise.all(workers.map((worker) => once(worker, 'message'))).then(async () => {
-          rmSync(require('node:path').dirname(fifo), { recursive: true })
+          const directory = dirname(fifo), gone = directory + '.gone'
+          renameSync(directory, gone) // in one step: in one that it empties first, the writer may make a file
+          rmSync(gone, { recursive: true })
           for (const heard of await Promise.all(all)) print(heard)
         })
       } else {
