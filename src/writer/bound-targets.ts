@@ -10,6 +10,7 @@ import { Patience } from '../patience'
 import type { FormatNotice } from '../ring/consumer'
 import { LEVEL_SLOTS } from '../ring/layout'
 import type { TargetStream } from './load-target'
+import { addNotice } from './rings'
 
 /** A target that has too much keeps the others waiting for so long, or until so much of it is gone: one that lags behind a burst is faster. */
 const PATIENCE_MS = 1000
@@ -200,12 +201,17 @@ class BoundTarget {
   }
 
   #drop (text: string): false {
-    this.#counts[slotOfLevel(levelOfText(text) ?? NaN)]!++
-    this.#counts[LEVEL_SLOTS]! += Buffer.byteLength(text)
-    if (this.#dropped++ === 0) this.#counts[LEVEL_SLOTS + 1] = Date.now()
+    if (this.#dropped === 0) this.#counts[LEVEL_SLOTS + 1] = Date.now()
+    this.#dropped += addNotice(text, this.#counts) || this.#addLine(text)
     if (!this.#hasStalled) this.#bounds.onStalled(this.name)
     this.#hasStalled = true
     return false
+  }
+
+  #addLine (text: string): number {
+    this.#counts[slotOfLevel(levelOfText(text) ?? NaN)]!++
+    this.#counts[LEVEL_SLOTS]! += Buffer.byteLength(text)
+    return 1
   }
 
   #tell (): void {

@@ -12,6 +12,9 @@ const WARN = 40
  */
 export const LINE_PATIENCE_MS = 1000
 
+/** Who tells of dropped lines. */
+const NOTICE_NAME = 'pino-pinned'
+
 /** The line that stands in the log where lines were dropped, since `why`. */
 const noticeOf = (why: string): FormatNotice => (counts) => {
   const droppedByLevel: Record<string, number> = {}
@@ -26,12 +29,31 @@ const noticeOf = (why: string): FormatNotice => (counts) => {
     time: counts[LEVEL_SLOTS + 1],
     pid: process.pid,
     hostname: host,
-    name: 'pino-pinned',
+    name: NOTICE_NAME,
     dropped,
     droppedByLevel,
     droppedBytes: counts[LEVEL_SLOTS],
     msg: `${dropped} ${dropped === 1 ? 'line' : 'lines'} dropped here: ${why}`
   }) + '\n'
+}
+
+/**
+ * Adds what such a line tells of to counts as in a `dropped` record.
+ *
+ * @returns how many lines it tells of; 0 if it is another line
+ */
+export function addNotice (text: string, counts: Float64Array): number {
+  if (!text.includes(`"name":"${NOTICE_NAME}","dropped":`)) return 0
+  try {
+    const { dropped, droppedByLevel, droppedBytes } = JSON.parse(text)
+    const bySlot = LEVEL_NAMES.map((name) => Number(droppedByLevel[name] ?? 0))
+    if (bySlot.reduce((sum, count) => sum + count) !== dropped || !Number.isFinite(droppedBytes)) return 0
+    for (const [slot, count] of bySlot.entries()) counts[slot]! += count
+    counts[LEVEL_SLOTS]! += droppedBytes
+    return dropped
+  } catch {
+    return 0 // the application's own, which looks like one
+  }
 }
 
 const host = hostname()

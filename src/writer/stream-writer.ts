@@ -208,6 +208,7 @@ export class StreamWriter {
       this.#aloneSince = performance.now()
     }
     this.#write(this.#decode(outlet, consumer))
+    this.#settle(consumer)
     return true
   }
 
@@ -222,8 +223,14 @@ export class StreamWriter {
 
   #feedNewline (outlet: RingOutlet): void {
     this.#write(this.#decode(outlet, outlet.consumer))
-    // It holds no space that a later release would give back.
-    if (outlet.consumer.held === 0) outlet.consumer.release()
+    this.#settle(outlet.consumer)
+  }
+
+  /** A batch that only ends a line holds no space, for which a release would come. */
+  #settle (consumer: Consumer): void {
+    if (consumer.held > 0) return
+    consumer.ring.words[RingWord.Fed] = 0
+    consumer.release()
   }
 
   #write (text: string): void {

@@ -120,7 +120,9 @@ export class Turns {
 
   #isWorthWaiting (): boolean {
     this.#wait ??= new Patience()
-    if (this.#last!.consumer.held > 0) this.#wait.renew() // its producer may wait for that space
+    const { held, available } = this.#last!.consumer
+    // The sink has not let go of what its producer may wait for, or does not take the part that is there.
+    if (held > 0 || available > 0) this.#wait.renew()
     return this.#wait.look() < LINE_PATIENCE_MS
   }
 }

@@ -265,6 +265,25 @@ test('one of several targets that takes nothing keeps little, and the others get
   expect(read(stalled).length).toBeLessThan(2 ** 20)
 })
 
+test('one of several targets that goes without lines is told of those too that the ring had dropped', async () => {
+  const [stalled, other] = [logPath(), logPath()]
+  const { stream } = open({ targets: [{ target, options: { path: stalled, stallsUntil: `${stalled}.go` } }, { target: 'pino/file', options: { destination: other } }], capacity: '64kb' })
+  let written = 0
+  // Until it goes without a line that tells of others: by then the plain file has that one.
+  for (let dropped = 0; written < 50_000 || read(other).split('"level":40').length < 10 || dropped === 0; written += 100) {
+    await load(stream, written, written + 100)
+    dropped = stream.stats().linesDropped
+  }
+  await new Promise((resolve) => stream.flush(resolve))
+  writeFileSync(`${stalled}.go`, '')
+  await until(() => existsSync(stalled) && read(stalled).includes('this target took no more'))
+  await finish(stream)
+  for (const path of [stalled, other]) {
+    const { numbers, told } = check(read(path))
+    expect(numbers.length + told).toBe(written)
+  }
+})
+
 test('what one of several targets has not handed on is handed to it again when the writer dies', async () => {
   const [slow, other] = [logPath(), logPath()]
   const { stream, restarts } = open({ targets: [{ target, options: { path: slow, stallsUntil: `${slow}.go` } }, { target: 'pino/file', options: { destination: other } }] })

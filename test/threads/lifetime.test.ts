@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { isAscending, numbers, runThreads } from './support'
 
 const onLinux = process.platform === 'linux' ? test : test.skip
@@ -47,6 +48,29 @@ describe('threads that come and go', () => {
     expect(total).toBeLessThanOrEqual(sure + 10)
     expect(after).toMatchObject({ linesAccepted: before.linesAccepted, linesDropped: before.linesDropped })
   }, 300_000)
+
+  test('leave a line that they were inside when they were terminated closed and counted as skipped, at a target too', async () => {
+    const { printed, text } = await runThreads(`
+      const { writeFileSync } = require('node:fs')
+      if (isMainThread) {
+        const options = { path: file, stallsUntil: file + '.go' }
+        const stream = transport({ target: ${JSON.stringify(join(__dirname, '../faults/target.js'))}, options, capacity: '64kb', onFull: 'block' })
+        const worker = new Worker(__filename, { workerData: stream.handle() })
+        until(() => stream.stats().producers.some(({ highWater }) => highWater > 40000)).then(async () => {
+          await worker.terminate()
+          writeFileSync(file + '.go', '')
+          await until(() => stream.stats().producers.length === 1)
+          stream.write('"next"\\n')
+          await finished(stream)
+          print(stream.stats())
+        })
+      } else {
+        attach(workerData).write('"' + 'x'.repeat(1000000) + '"')
+      }`)
+    const { linesAccepted, linesWritten, linesSkipped } = printed[0]
+    expect({ linesAccepted, linesWritten, linesSkipped }).toEqual({ linesAccepted: 2, linesWritten: 1, linesSkipped: 1 })
+    expect(text).toMatch(/^"x+\n"next"\n$/)
+  })
 
   test('leave nothing behind: memory, rings and rows stay bounded, totals exact', async () => {
     const { printed } = await runThreads(`
