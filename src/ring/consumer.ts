@@ -130,9 +130,10 @@ export class Consumer implements Mark {
    * @param mostLines stop after so many lines, or after a notice; for a sink that takes batches whole, without `took`
    * @param until stop before a record that is dated later, in milliseconds of the machine's monotonic clock
    * @param enoughBytes stop when the batch has so many
+   * @param isWhole leave the beginning of a line where the rest may still come: for a sink that, if it dies, has lines or not
    * @returns false if there was nothing to gather
    */
-  gather (mostLines = Infinity, until = Infinity, enoughBytes = Infinity): boolean {
+  gather (mostLines = Infinity, until = Infinity, enoughBytes = Infinity, isWhole = false): boolean {
     const start = this.position
     if (this.available === 0) {
       if (!this.mustClose) return false
@@ -144,11 +145,17 @@ export class Consumer implements Mark {
     let position = start
     let to = this.ring.gatherStart
     const enough = this.ring.gatherStart + enoughBytes
+    let longLine: Mark | undefined
+    let longLineAt = to
     while (position !== this.#published && this.lines < linesStop && to < enough) {
       const place = DATA_START + (position & this.#mask)
       const size = words[place >> 2]!
       if (until !== Infinity && this.#timeAt(place) > until) break
       const meta = words[(place >> 2) + 1]!
+      if (isWhole && meta >> 16 === Flag.First) {
+        longLine = { ...this.mark(), position }
+        longLineAt = to
+      }
       const next = this.#append(place + HEADER_BYTES, size, meta, to)
       if (next < 0) break
       const isNotice = next > to && (meta & 0xFF) === Kind.Dropped
@@ -157,8 +164,19 @@ export class Consumer implements Mark {
       if (isNotice && mostLines !== Infinity) break
     }
     this.position = position
+    if (longLine !== undefined && this.isInsideLine && (longLine.position !== start || this.#mayComeWhole(start))) {
+      Object.assign(this, longLine)
+      to = longLineAt
+      if (longLine.position === start) return false
+    }
     this.#begin(start, to)
     return true
+  }
+
+  /** Whether a line that was gathered from `start` on, up to here, may find room in the ring and in the gather space. */
+  #mayComeWhole (start: number): boolean {
+    const isProducerDone = Atomics.load(this.#words, RingWord.ProducerDone) === 1
+    return !isProducerDone && this.position === this.#published && ((this.position - start) | 0) < this.ring.capacity / 2
   }
 
   /** Gathers no more of the batch under way than a writer before this one began: what it had in mind of the rest, nobody knows. */

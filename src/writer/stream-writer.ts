@@ -1,13 +1,14 @@
 import { StringDecoder } from 'node:string_decoder'
 import type { Consumer, Mark } from '../ring/consumer'
 import type { TargetSink } from '../options'
+import { Patience } from '../patience'
 import { RingWord } from '../ring/layout'
 import { showWork } from './closing-work'
 import { BoundTargets } from './bound-targets'
 import { forwardEvents } from './forward-events'
 import { closeGivenQuietly } from './given-descriptors'
 import { loadTarget, type TargetStream } from './load-target'
-import { type RingOutlet, targetNotice } from './rings'
+import { LINE_PATIENCE_MS, type RingOutlet, targetNotice } from './rings'
 import { Turns } from './turns'
 import { remedyOfTarget } from './sink-errors'
 import { asError, type WriterThread } from './thread'
@@ -57,6 +58,9 @@ export class StreamWriter {
   #aloneSince = -Infinity
   /** The rings whose next line the last writer was feeding alone when it died. */
   readonly #suspects = new Set<RingOutlet>()
+
+  /** The rings that hold the beginning of a line: up to where, and how long the rest has been waited for. */
+  readonly #rests = new Map<RingOutlet, { published: number, patience: Patience }>()
 
   readonly #turns: Turns
 
@@ -179,6 +183,7 @@ export class StreamWriter {
     this.#decoders.delete(outlet)
     this.#carefulUntil.delete(outlet)
     this.#suspects.delete(outlet)
+    this.#rests.delete(outlet)
     if (this.#alone === outlet) this.#alone = undefined
   }
 
@@ -199,7 +204,7 @@ export class StreamWriter {
     const { consumer } = outlet
     const isAlone = this.#carefulUntil.size > 0
     if (isAlone && !this.#mayGoAlone(outlet)) return false
-    if (!consumer.gather(isAlone ? 1 : Infinity, until)) return false
+    if (!this.#gather(outlet, isAlone ? 1 : Infinity, until)) return false
     this.#turns.had(outlet)
     const wasSuspect = this.#suspects.delete(outlet)
     consumer.ring.words[RingWord.Fed] = !isAlone ? -1 : wasSuspect ? 2 : 1
@@ -210,6 +215,20 @@ export class StreamWriter {
     this.#write(this.#decode(outlet, consumer))
     this.#settle(consumer)
     return true
+  }
+
+  /** Whole lines, unless one is too long, or no more of it has come for long: the target may die between two parts. */
+  #gather (outlet: RingOutlet, mostLines: number, until: number): boolean {
+    const { consumer } = outlet
+    if (consumer.gather(mostLines, until, Infinity, !this.#thread.isEnding)) {
+      this.#rests.delete(outlet)
+      return true
+    }
+    if (consumer.available === 0) return false
+    const rest = this.#rests.get(outlet)
+    if (rest?.published !== consumer.published) this.#rests.set(outlet, { published: consumer.published, patience: new Patience() })
+    else if (rest.patience.look() >= LINE_PATIENCE_MS) return consumer.gather(mostLines, until)
+    return false
   }
 
   /**
@@ -307,6 +326,7 @@ export class StreamWriter {
       consumer.ring.words[RingWord.Fed] = 0 // first: a thread that is terminated in between must not leave the next line blamed
       consumer.release(mark)
       if (consumer.held > 0) consumer.ring.words[RingWord.Fed] = -1
+      else if (consumer.skipped > mark.skipped) consumer.release() // a line was ended since
       this.#thread.took()
     }
   }

@@ -268,6 +268,7 @@ test('one of several targets that takes nothing keeps little, and the others get
 test('one of several targets that goes without lines is told of those too that the ring had dropped', async () => {
   const [stalled, other] = [logPath(), logPath()]
   const { stream } = open({ targets: [{ target, options: { path: stalled, stallsUntil: `${stalled}.go` } }, { target: 'pino/file', options: { destination: other } }], capacity: '64kb' })
+  await until(() => stream.ready)
   let written = 0
   // Until it goes without a line that tells of others: by then the plain file has that one.
   for (let dropped = 0; written < 50_000 || read(other).split('"level":40').length < 10 || dropped === 0; written += 100) {
@@ -337,6 +338,19 @@ test("several targets get every line under onFull: 'block', however slow one of 
     const { numbers, told, torn } = check(read(path))
     expect({ lines: numbers.length, told, torn }).toEqual({ lines: 1200, told: 0, torn: [] })
   }
+})
+
+test('a line of several records reaches a target in one piece, so that none is left with a part of it', async () => {
+  const path = logPath()
+  const pieces = `${path}.js`
+  writeFileSync(pieces, `
+    const { appendFileSync } = require('node:fs')
+    const { Writable } = require('node:stream')
+    module.exports = ({ path }) => new Writable({ decodeStrings: false, write (chunk, encoding, callback) { appendFileSync(path, chunk.endsWith('\\n') ? '.' : 'part '); callback() } })`)
+  const { stream } = open({ target: pieces, options: { path }, onFull: 'block', capacity: '64kb' })
+  for (let n = 0; n < 500; n++) stream.write(`"${'x'.repeat(20_000)}"\n`)
+  await finish(stream)
+  expect(read(path)).toMatch(/^\.+$/)
 })
 
 test('a line longer than the ring of which a target had a part when it died counts as skipped, and the next stand on lines of their own', async () => {

@@ -155,6 +155,61 @@ describe('a notice', () => {
   })
 })
 
+describe('a batch of whole lines', () => {
+  const gather = (consumer: Consumer): boolean => consumer.gather(Infinity, Infinity, Infinity, true)
+
+  test('ends before a line of which only the beginning is there, and leaves that until the rest comes', () => {
+    const { ring, producer, consumer } = newPair()
+    publish(producer, 'one\n')
+    producer.tryPublishPart('ha', Flag.First)
+    expect(gather(consumer)).toBe(true)
+    expect(takeBatch(consumer).toString()).toBe('one\n')
+    expect(gather(consumer)).toBe(false)
+    expect({ held: consumer.held, isInsideLine: consumer.isInsideLine, counts: counts(ring) }).toEqual({ held: 0, isInsideLine: false, counts: [1, 4, 0] })
+    producer.tryPublishPart('lf\n', Flag.Last)
+    publish(producer, 'two\n')
+    expect(gather(consumer)).toBe(true)
+    expect(takeBatch(consumer).toString()).toBe('half\ntwo\n')
+    expect(counts(ring)).toEqual([3, 13, 0])
+  })
+
+  test('has the beginning of a line that takes half of the ring, or whose producer will publish no more', () => {
+    for (const [text, isDone] of [['x'.repeat(CAPACITY / 4), false], ['half', true]] as const) {
+      const { ring, producer, consumer } = newPair()
+      producer.tryPublishPart(text, Flag.First)
+      if (isDone) ring.words[RingWord.ProducerDone] = 1
+      else producer.tryPublishPart(text, 0 as Flag)
+      expect(gather(consumer)).toBe(true)
+      expect(takeBatch(consumer).toString()).toBe(isDone ? text : text + text)
+      expect(consumer.isInsideLine).toBe(true)
+    }
+  })
+
+  test('has the beginning of a line that is longer than the gather space, alone', () => {
+    const ring = createRing(1 << 20)
+    const producer = new Producer(ring)
+    const consumer = new Consumer(ring, noticeOf)
+    const long = 'x'.repeat(300_000) + '\n'
+    expect(producer.tryPublishWithin('one\n', 1 << 20)).toBe(true)
+    expect(producer.tryPublishWithin(long, 1 << 20)).toBe(true)
+    const batches: string[] = []
+    while (gather(consumer)) batches.push(takeBatch(consumer).toString())
+    expect(batches[0]).toBe('one\n')
+    expect(batches).toHaveLength(3)
+    expect(batches.join('')).toBe(`one\n${long}`)
+  })
+
+  test('closes a line that its producer gave up, before the next', () => {
+    const { ring, producer, consumer } = newPair()
+    producer.tryPublishPart('given up', Flag.First)
+    publish(producer, 'next\n')
+    producer.tryPublishPart('ha', Flag.First)
+    expect(gather(consumer)).toBe(true)
+    expect(takeBatch(consumer).toString()).toBe('given up\nnext\n')
+    expect(counts(ring)).toEqual([1, 14, 1])
+  })
+})
+
 describe('a half-written line', () => {
   const abandon = (producer: Producer, text = 'half a li'): void => {
     expect(producer.tryPublishPart(text, Flag.First)).toBe(true)
