@@ -229,11 +229,14 @@ export const destination: Check<string | number> = (value, option) => {
 }
 
 function pathOfUrl (url: URL | string, problem: OptionProblem): string {
+  let path
   try {
-    return fileURLToPath(url)
+    path = fileURLToPath(url)
   } catch (cause) {
     throw wrongValue({ ...problem, cause })
   }
+  if (hasNul(path)) throw wrongValue(problem)
+  return path
 }
 
 /** Permissions of a new file: a number, or octal digits as `fs.open` takes them. */

@@ -94,8 +94,8 @@ export interface RingOptions {
   /** A core that can't be had: `true` throws, `false` (default) warns and goes on unpinned. */
   coreRequired?: boolean
   /**
-   * How the writer waits for lines. `'poll'` (default): sleeps 1 ms, growing to 10 ms while idle. `'spin'`: never
-   * sleeps; for a core of its own. `'park'`: sleeps until woken, which costs the producer a system call.
+   * How the writer waits for lines. `'poll'` (default): sleeps 1 ms, growing to 10 ms while idle (30 for a
+   * target that had nothing for a second). `'spin'`: never sleeps; for a core of its own. `'park'`: sleeps until woken, which costs the producer a system call.
    */
   wait?: 'poll' | 'spin' | 'park'
   /** Longest wait without progress when the process ends, in milliseconds: 0 to 600,000, default 1000. */

@@ -155,6 +155,10 @@ describe('destination', () => {
     expect(read({ destination: given }).sink).toMatchObject({ kind: 'fd', destination: expected })
   })
 
+  test.each(['a\0b', 'file:///tmp/a%00b', new URL('file:///tmp/a%00b'), 'file:///tmp/a%2Fb', 'file://elsewhere/a'])('%p is refused', (given) => {
+    expect(() => read({ destination: given })).toThrow("option 'destination' must be a path, a file: URL, or a file descriptor")
+  })
+
   test('goes with append, mkdir, mode and fsync, with or without a destination', () => {
     const rest = { append: false, mkdir: true, mode: 0o640, fsync: true }
     expect(read({ destination: '/tmp/x', ...rest }).sink).toEqual({ kind: 'fd', destination: '/tmp/x', ...rest })

@@ -1,3 +1,4 @@
+import { clockMs } from '../clock'
 import type { Port } from './port'
 import type { Leaver } from './process-exit'
 import type { SignalLeaver } from './signals'
@@ -27,7 +28,7 @@ export class Departure implements Leaver, SignalLeaver {
 
   hurry (): void {
     this.#port.requestFlush()
-    this.#hurriedAt = performance.now()
+    this.#hurriedAt = clockMs()
     this.#progressThen = this.#port.progress
   }
 
@@ -55,7 +56,7 @@ export class Departure implements Leaver, SignalLeaver {
 
   /** A sink that has taken nothing while others were waited for has had that time already. */
   get #patienceMs (): number {
-    const waitedMs = this.#port.progress === this.#progressThen ? performance.now() - this.#hurriedAt : 0
+    const waitedMs = this.#port.progress === this.#progressThen ? clockMs() - this.#hurriedAt : 0
     return Math.max(0, this.#exitTimeout - waitedMs)
   }
 

@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
+import { clockMs } from '../clock'
 import type { Ring } from '../ring/layout'
 import { type DroppedByLevel, totalsOf } from './counts'
 
@@ -35,7 +36,7 @@ export class DropTeller {
   /** Tells what was dropped since the last time, unless that was less than `everyMs` ago. */
   tell (everyMs = DROP_EVENT_EVERY_MS): void {
     const { linesDropped, bytesDropped, droppedByLevel } = totalsOf(this.#ring)
-    const now = performance.now()
+    const now = clockMs()
     if (linesDropped === this.#told.lines || now - this.#told.at < everyMs) return
     const counts: DropCounts = {
       linesDropped: linesDropped - this.#told.lines,

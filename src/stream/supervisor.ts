@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { setTimeout } from 'node:timers'
 import { SHARE_ENV, type Worker, type WorkerOptions } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
+import { clockMs } from '../clock'
 import { codedError } from '../errors'
 import { nameOfSink } from '../option-sink'
 import type { Settings } from '../options'
@@ -186,7 +187,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     if (this.#isEndWanted && Atomics.load(this.block, WriterWord.Command) !== Command.End) this.#orderEnd()
     // Asked again: it may have ended as it was told to, and gone, since the first look.
     if (this.#restartAt === undefined && this.#isKnownGone() && !this.isOver) this.#died(new Error('the writer thread is gone'))
-    if (this.#restartAt !== undefined && performance.now() >= this.#restartAt) this.#restart()
+    if (this.#restartAt !== undefined && clockMs() >= this.#restartAt) this.#restart()
   }
 
   /**
@@ -219,14 +220,14 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     const offer = this.#generation * 2
     if (Atomics.load(this.block, WriterWord.Claim) !== offer) return false
     const patienceMs = Math.min(CLAIM_PATIENCE_MS * 2 ** this.#deaths, LONGEST_PAUSE_MS) * this.#threads.patience
-    if (performance.now() - this.#startedAt < patienceMs && !this.#threads.areGone) return false
+    if (clockMs() - this.#startedAt < patienceMs && !this.#threads.areGone) return false
     // Pairs with the compare-exchange in the writer's main.ts: one of the two has the rings.
     return Atomics.compareExchange(this.block, WriterWord.Claim, offer, 0) === offer
   }
 
   #start (): void {
     const generation = ++this.#generation
-    this.#startedAt = performance.now()
+    this.#startedAt = clockMs()
     Atomics.store(this.block, WriterWord.ThreadId, 0)
     Atomics.store(this.block, WriterWord.State, WriterState.Starting)
     Atomics.store(this.block, WriterWord.Generation, generation)
@@ -312,14 +313,14 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     }
     this.#restarts++
     const pauseMs = this.#deaths === 1
-      ? Math.max(0, this.#startedAt + LEAST_BETWEEN_STARTS_MS - performance.now())
+      ? Math.max(0, this.#startedAt + LEAST_BETWEEN_STARTS_MS - clockMs())
       : Math.min(FIRST_PAUSE_MS * 2 ** (this.#deaths - 2), LONGEST_PAUSE_MS)
     this.#restartIn(pauseMs)
     this.#host.deref()?.onRestart(this.#restarts, reason, nameOfSink(this.#settings.sink))
   }
 
   #restartIn (pauseMs: number): void {
-    const restartAt = performance.now() + pauseMs
+    const restartAt = clockMs() + pauseMs
     this.#restartAt = restartAt
     // The timer's word is enough: it may come a little before that time by this clock, and it comes once.
     setTimeout(() => { if (this.#restartAt === restartAt && !this.isOver) this.#restart() }, pauseMs).unref()
@@ -347,7 +348,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     const hasReleased = this.#progress.hasReleased(this.#rings, all)
     if (hasReleased || Atomics.load(this.block, WriterWord.Stalled) !== 0) return false
     const hadLines = this.#rings.some((ring) => Atomics.load(ring.words, RingWord.Published) !== Atomics.load(ring.words, RingWord.Released))
-    return hadLines || performance.now() - this.#startedAt < QUICK_DEATH_MS
+    return hadLines || clockMs() - this.#startedAt < QUICK_DEATH_MS
   }
 
   #restart (): void {

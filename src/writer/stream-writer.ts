@@ -15,6 +15,9 @@ import { asError, type WriterThread } from './thread'
 
 /** A sleep in an event loop costs more than one in `Atomics.wait`: rarer at first, as rare in the end. */
 const SHORTEST_SLEEP_MS = 1
+/** A turn of an event loop that finds nothing costs 0.2 ms: when none has found anything for this long, they come this far apart. */
+const QUIET_MS = 1000
+const QUIET_SLEEP_MS = 30
 /** While a target has enough, its 'drain' wakes us; orders of the owner can wait a little. */
 const FULL_SLEEP_MS = 50
 /** A target with a line alone is watched so long without a sleep: one that writes to a file has let go of it by then. */
@@ -45,6 +48,7 @@ export class StreamWriter {
   #immediate: NodeJS.Immediate | undefined
   /** Something ended this target: it gets nothing more, and what it says does not count. */
   #isDead = false
+  #workedAt = 0
   #hasWarnedOfFlush = false
   #marks: Marks | null = null
   /** What several targets were given, up to some moment, and have not all handed on. */
@@ -173,6 +177,7 @@ export class StreamWriter {
       this.#end()
     } else if (didWork) {
       thread.waiter.worked()
+      this.#workedAt = performance.now()
       this.#soon()
     } else {
       this.#sleep()
@@ -195,7 +200,8 @@ export class StreamWriter {
     }
     if (this.#immediate !== undefined) return
     clearTimeout(this.#timer)
-    const sleepMs = Math.max(SHORTEST_SLEEP_MS, waiter.nextSleepMs())
+    const isQuiet = performance.now() - this.#workedAt > QUIET_MS
+    const sleepMs = Math.max(isQuiet ? QUIET_SLEEP_MS : SHORTEST_SLEEP_MS, waiter.nextSleepMs())
     this.#timer = setTimeout(() => this.#tick(), this.#isFull ? FULL_SLEEP_MS : sleepMs)
   }
 

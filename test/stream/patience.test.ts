@@ -87,3 +87,22 @@ test.each([
   expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'true\n', stderr: '' })
   expect(readFileSync(path, 'utf8').trimEnd().split('\n').map(Number)).toEqual(Array.from({ length: 400 }, (_, n) => n))
 })
+
+test.each([
+  ['flushSync', 'stream.flushSync(20000)'],
+  ['leaving', 'process.exit()']
+])('under a clock that an application has stopped, a writer that died is replaced by %s all the same', async (_, wait) => {
+  const path = join(temporaryDirectory(), 'app.log')
+  const { code } = await runScript(`
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(path)} })
+    stream.once('ready', () => {
+      const time = performance.now()
+      performance.now = () => time
+      for (let n = 0; n < 1000; n++) stream.write(numbered(n))
+      stream.worker.terminate()
+      ${wait}
+    })`, { timeout: 60_000 })
+  expect(code).toBe(0)
+  expect(check(readFileSync(path, 'utf8'))).toMatchObject({ numbers: { length: 1000 }, torn: [] })
+})

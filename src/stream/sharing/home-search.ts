@@ -1,5 +1,6 @@
 import { BroadcastChannel, receiveMessageOnPort, threadId } from 'node:worker_threads'
 import { addon } from '../../affinity/addon'
+import { clockMs } from '../../clock'
 import { Patience } from '../../patience'
 import { claim } from './claims'
 import { type Handle, isSameEnvironment } from './handle'
@@ -57,7 +58,7 @@ export class HomeSearch {
 
   /** Costs nothing while the next look is not due. */
   look (): Found | undefined {
-    const now = performance.now()
+    const now = clockMs()
     if (now < this.#lookAt) return undefined
     this.#lookMs = Math.min(this.#lookMs * 2, LONGEST_LOOK_MS)
     this.#lookAt = now + this.#lookMs
@@ -74,7 +75,7 @@ export class HomeSearch {
   }
 
   /** Not another look for so long. */
-  rest (ms: number): void { this.#lookAt = performance.now() + ms }
+  rest (ms: number): void { this.#lookAt = clockMs() + ms }
 
   close (): void { this.#channel.close() }
 
