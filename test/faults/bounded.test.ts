@@ -46,7 +46,8 @@ test('a stalled sink of any kind leaves memory where it was: 4 MB at most beyond
   const stalled = {
     pipe: await grown(`(require('node:fs').openSync('${pipe}', require('node:fs').constants.O_RDONLY | require('node:fs').constants.O_NONBLOCK), require('pino-pinned').transport({ destination: '${pipe}', exitTimeout: 50 }))`),
     disk: await grown("require('pino-pinned').transport({ destination: '/dev/full', exitTimeout: 50 })"),
-    target: await grown(`require('pino-pinned').transport({ target: ${JSON.stringify(target)}, options: { path: ${JSON.stringify(logPath())}, neverCallsBack: true }, exitTimeout: 50 })`)
+    target: await grown(`require('pino-pinned').transport({ target: ${JSON.stringify(target)}, options: { path: ${JSON.stringify(logPath())}, neverCallsBack: true }, exitTimeout: 50 })`),
+    oneOfSeveral: await grown(`require('pino-pinned').transport({ targets: [{ target: ${JSON.stringify(target)}, options: { path: ${JSON.stringify(logPath())}, neverCallsBack: true } }, { target: 'pino/file', options: { destination: '/dev/null' } }], exitTimeout: 50 })`)
   }
   for (const [kind, { grown, stats }] of Object.entries(stalled)) {
     expect({ kind, lines: stats!.linesAccepted + stats!.linesDropped }).toEqual({ kind, lines: WARM_UP_LINES + 1_000_000 })
