@@ -155,8 +155,8 @@ export const enum WriterWord {
   Stalled = 54,
   /** Cores in `PinnedCores`, 0 = not pinned. Written by the writer. */
   PinnedCount = 55,
-  /** A bump each time the target, told to end, was seen at work. Written by the writer. Between lies `WriterCount.CpuMs`. */
-  ClosingWork = 58,
+  /** A bump each time the target was seen at work on what it holds. Written by the writer. Between lies `WriterCount.CpuMs`. */
+  TargetWork = 58,
   /** The generation that hears of every ring announced from now on. Written by the writer. */
   Listening = 59,
   /** The generation that is up and knows its sink: open, or there and not to be had yet, as a FIFO without a reader. Written by the writer. */

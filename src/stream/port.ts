@@ -243,12 +243,12 @@ export class Port {
   }
 
   /**
-   * A number that changes whenever the sink takes something, and while a target that was told to end works on what it has.
+   * A number that changes whenever the sink takes something, and while a target works on what it has.
    * A line that is given up is not taken.
    */
   get progress (): number {
     const taken = this.ring.counts[RingCount.BytesWritten]! + Atomics.load(this.#words, RingWord.BatchTaken)
-    return taken + this.#keeper.othersProgress + Atomics.load(this.#block, WriterWord.ClosingWork)
+    return taken + this.#keeper.othersProgress + Atomics.load(this.#block, WriterWord.TargetWork)
   }
 
   /** Whether it is the sink that takes nothing; else the machine keeps the writer from its work, which is worth a longer wait. */

@@ -70,6 +70,8 @@ export class BoundTargets {
     }
   }
 
+  get streams (): readonly TargetStream[] { return this.#targets.map((target) => target.stream) }
+
   /** Whether one of them is worth waiting for. */
   get areBehind (): boolean { return this.#targets.some((target) => target.isBehind) }
 
@@ -104,7 +106,7 @@ function pinoBeside (worker: string): Pino | undefined {
 }
 
 class BoundTarget {
-  readonly #stream: Target
+  readonly stream: Target
   readonly #write: Write
   readonly name: string
   readonly #bounds: Bounds
@@ -125,7 +127,7 @@ class BoundTarget {
   #overdue = 0
 
   constructor (stream: Target, name: string, bounds: Bounds) {
-    this.#stream = stream
+    this.stream = stream
     this.#write = stream.write
     this.name = name
     this.#bounds = bounds
@@ -142,7 +144,7 @@ class BoundTarget {
     })
   }
 
-  get isClosed (): boolean { return this.#stream.destroyed === true }
+  get isClosed (): boolean { return this.stream.destroyed === true }
 
   /** In characters, or in lines where its stream counts these. */
   get given (): number { return this.#given }
@@ -163,7 +165,7 @@ class BoundTarget {
   flush (): void {
     if (this.#kept === 0) return
     try {
-      this.#stream.flush?.(() => {})
+      this.stream.flush?.(() => {})
     } catch {} // what it keeps says whether it has
   }
 
@@ -185,16 +187,16 @@ class BoundTarget {
   #holds (ratio: number): boolean { return this.#isFull && this.#held >= this.#bounds.mostHeld * ratio }
 
   get #held (): number {
-    const { writableObjectMode, writableLength, _len: length } = this.#stream
+    const { writableObjectMode, writableLength, _len: length } = this.stream
     return (writableObjectMode === true ? undefined : writableLength ?? length) ?? this.#sinceFull
   }
 
   /** More than it holds of ours, if its own write to it too, or count bytes. */
-  get #kept (): number { return this.#stream.writableLength ?? this.#stream._len ?? 0 }
+  get #kept (): number { return this.stream.writableLength ?? this.stream._len ?? 0 }
 
   #take (text: string, more: unknown[] = []): boolean | void {
-    this.#given += this.#stream.writableObjectMode === true ? 1 : text.length
-    const hasRoom = this.#write.call(this.#stream, text, ...more)
+    this.#given += this.stream.writableObjectMode === true ? 1 : text.length
+    const hasRoom = this.#write.call(this.stream, text, ...more)
     if (hasRoom === false) this.#isFull = true
     if (this.#isFull) this.#sinceFull += text.length
     return hasRoom

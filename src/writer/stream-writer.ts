@@ -3,7 +3,6 @@ import type { Consumer, Mark } from '../ring/consumer'
 import type { TargetSink } from '../options'
 import { Patience } from '../patience'
 import { RingWord } from '../ring/layout'
-import { showWork } from './closing-work'
 import { BoundTargets } from './bound-targets'
 import { forwardEvents } from './forward-events'
 import { closeGivenQuietly } from './given-descriptors'
@@ -11,6 +10,7 @@ import { loadTarget, type TargetStream } from './load-target'
 import { LINE_PATIENCE_MS, type RingOutlet, targetNotice } from './rings'
 import { Turns } from './turns'
 import { remedyOfTarget } from './sink-errors'
+import { TargetWork } from './target-work'
 import { asError, type WriterThread } from './thread'
 
 /** A sleep in an event loop costs more than one in `Atomics.wait`: rarer at first, as rare in the end. */
@@ -55,6 +55,7 @@ export class StreamWriter {
   #passed: { marks: Marks, given: readonly number[] } | undefined
   #flushedAt = 0
   #several!: BoundTargets
+  #work!: TargetWork
   /** Lines published before this may be what a target died of. While there are any, every line is fed alone. */
   readonly #carefulUntil = new Map<RingOutlet, number>()
   /** The ring of the line that was fed alone last. */
@@ -96,6 +97,7 @@ export class StreamWriter {
       this.#soon()
     })
     this.#target.on('close', () => this.#closed())
+    this.#work = new TargetWork(this.#thread.block, this.#several.streams.length > 0 ? this.#several.streams : [this.#target])
     for (const outlet of this.#thread.outlets) this.#giveUpRest(outlet)
     this.#startCarefully()
     this.#thread.ready()
@@ -180,6 +182,7 @@ export class StreamWriter {
       this.#workedAt = performance.now()
       this.#soon()
     } else {
+      this.#work.look()
       this.#sleep()
     }
   }
@@ -345,7 +348,7 @@ export class StreamWriter {
       if (rest.length > 0) this.#target.write(rest)
     }
     this.#several.tellUntold()
-    showWork(this.#thread.block)
+    this.#work.watchClosing()
     this.#target.end()
   }
 

@@ -32,6 +32,7 @@ module.exports = async ({ path, dies, at, always = false, times = 0, stallsUntil
   const mark = typeof at === 'string' ? at : `"n":${at},`
   const stream = new Writable({
     decodeStrings: false,
+    highWaterMark: 16 * 1024, // Node's own is four times that from 22 on
     write (chunk, encoding, callback) {
       if (neverCallsBack) return
       if (dies !== undefined && chunk.includes(mark) && (isFirst || always || loads <= times)) {

@@ -59,7 +59,7 @@ const blockWords: Word[] = [
   i32('Reopened', WriterWord.Reopened, 'writer'),
   i32('Stalled', WriterWord.Stalled, 'writer'),
   i32('PinnedCount', WriterWord.PinnedCount, 'writer'),
-  i32('ClosingWork', WriterWord.ClosingWork, 'writer'),
+  i32('TargetWork', WriterWord.TargetWork, 'writer'),
   i32('Listening', WriterWord.Listening, 'writer'),
   i32('Ready', WriterWord.Ready, 'writer'),
   i32('Taken', WriterWord.Taken, 'writer'),

@@ -51,7 +51,32 @@ const IDLE = `
     })
   }`
 
+/** Takes a line every few milliseconds: its event loop is idle. */
+const SLOW = `
+  const fs = require('node:fs')
+  const { setTimeout: sleep } = require('node:timers/promises')
+  const { Writable } = require('node:stream')
+  module.exports = ({ path, pauseMs, highWaterMark }) => {
+    const file = fs.openSync(path, 'w')
+    return new Writable({
+      autoDestroy: true,
+      highWaterMark,
+      write (chunk, encoding, callback) { sleep(pauseMs).then(() => fs.writeSync(file, chunk)).then(() => callback(), callback) }
+    })
+  }`
+
+/** Hands on line by line. */
+const STAGE = `
+  const { Transform } = require('node:stream')
+  const build = require('pino-abstract-transport')
+  module.exports = () => build((source) => {
+    const stage = new Transform({ objectMode: true, autoDestroy: true, transform (line, encoding, callback) { callback(null, line + '\\n') } })
+    source.pipe(stage)
+    return stage
+  }, { parse: 'lines', enablePipelining: true })`
+
 const EXIT_TIMEOUT_MS = 1000
+const LINES = 1000
 
 /** What follows the last line. */
 const WAYS: Array<[string, string]> = [
@@ -60,14 +85,17 @@ const WAYS: Array<[string, string]> = [
   ['by end()', "stream.end(); stream.once('close', () => console.log('work seen', seen()))"]
 ]
 
-const program = (target: string, options: string, leave: string): string => `
+const one = (options: string): string => `{ target: __dirname + '/target.js', options: ${options} }`
+
+const program = (target: string, sink: string, leave: string): string => `
   require('node:fs').writeFileSync(__dirname + '/target.js', ${JSON.stringify(target)})
-  const stream = require('pino-pinned').transport({ target: __dirname + '/target.js', exitTimeout: ${EXIT_TIMEOUT_MS}, options: ${options} })
+  require('node:fs').writeFileSync(__dirname + '/stage.js', ${JSON.stringify(STAGE)})
+  const stream = require('pino-pinned').transport({ ...${sink}, exitTimeout: ${EXIT_TIMEOUT_MS} })
   const block = new Int32Array(stream.handle().block)
-  const seen = () => block[${WriterWord.ClosingWork}]
+  const seen = () => block[${WriterWord.TargetWork}]
   stream.once('ready', () => {
-    for (let n = 0; n < 1000; n++) stream.write('a line\\n')
-    stream.flushSync()
+    for (let n = 0; n < ${LINES}; n++) stream.write('{"level":30,"msg":"a line"}\\n')
+    stream.flushSync(100)
     ${leave}
   })`
 
@@ -75,10 +103,20 @@ describe.each(WAYS)('a process that leaves %s', (_, leave) => {
   test('waits for a target that works on what it holds, for longer than it waits without progress', async () => {
     const path = join(temporaryDirectory(), 'target.log')
     const options = JSON.stringify({ path, exitTimeout: EXIT_TIMEOUT_MS })
-    const { code, stderr } = await runApplication(program(BUSY, options, leave))
+    const { code, stderr } = await runApplication(program(BUSY, one(options), leave))
     const pieces = readFileSync(path, 'utf8').trimEnd().split('\n')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(pieces.at(-1)).toBe(`the last of ${pieces.length - 1}`)
+  }, 180_000)
+
+  test.each([
+    ['one of several targets', (slow: string) => `{ targets: [${slow}, { target: 'pino/file', options: { destination: '/dev/null' } }] }`],
+    ['the last stage of a pipeline', (slow: string) => `{ pipeline: [{ target: __dirname + '/stage.js' }, ${slow}] }`]
+  ].flatMap(([kind, sink]) => [1, 1024 * 1024].map((highWaterMark) => [kind, highWaterMark, sink] as [string, number, (slow: string) => string])))('waits for %s (highWaterMark %d) that takes a line now and then, for as long as it does', async (_, highWaterMark, sink) => {
+    const path = join(temporaryDirectory(), 'target.log')
+    const pauseMs = 3 * EXIT_TIMEOUT_MS / LINES
+    const { code, stderr } = await runApplication(program(SLOW, sink(one(JSON.stringify({ path, pauseMs, highWaterMark }))), leave))
+    expect({ code, stderr, lines: readFileSync(path, 'utf8').split('\n').length - 1 }).toEqual({ code: 0, stderr: '', lines: LINES })
   }, 180_000)
 })
 
@@ -100,7 +138,7 @@ describe('a target that waits for a peer when it closes', () => {
 
   test.each(WAYS)('does not hold a process that leaves %s', async (_, leave) => {
     const options = JSON.stringify({ port: (server.address() as AddressInfo).port })
-    const { code, stdout } = await runApplication(program(IDLE, options, leave))
+    const { code, stdout } = await runApplication(program(IDLE, one(options), leave))
     await asked // it was told to end, and was left while it waited
     expect(code).toBe(0)
     // It would be seen at work some two hundred times if waiting counted.
