@@ -245,7 +245,7 @@ export const mode: Check<number> = (value, option) => {
   const isType = typeof value === 'number' || typeof value === 'string'
   const number = typeof value === 'string' ? (/^(0o?)?[0-7]{3,4}$/.test(value) ? Number.parseInt(value.replace('o', ''), 8) : NaN) : value
   typeOr(isType, Number.isInteger(number) && (number as number) >= 0 && (number as number) <= 0o7777, value, { option, allowed })
-  return number as number
+  return (number as number) + 0 // of -0, which JSON knows, Node aborts
 }
 
 /** A target's name, path or URL. */

@@ -165,7 +165,7 @@ describe('destination', () => {
     expect(read(rest).sink).toEqual({ kind: 'fd', destination: 1, ...rest })
   })
 
-  test.each([['640', 0o640], ['0640', 0o640], ['0o640', 0o640], [0, 0], [0o7777, 0o7777]])('mode %j is %i', (given, expected) => {
+  test.each([['640', 0o640], ['0640', 0o640], ['0o640', 0o640], [0, 0], [-0, 0], [0o7777, 0o7777]])('mode %j is %i', (given, expected) => {
     expect(read({ mode: given }).sink).toMatchObject({ mode: expected })
   })
 

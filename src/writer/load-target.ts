@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import type { EventEmitter } from 'node:events'
 
 /**
@@ -41,6 +42,7 @@ async function importFile (filename: string): Promise<unknown> {
   try {
     return await import(url) // a bundler can't know it; the build says so to webpack
   } catch (error) {
+    if (typeof error !== 'object' || error === null) throw new Error(`${filename} threw ${inspect(error)} while it was loaded`)
     const requirePath = requirableAfter(error as NodeJS.ErrnoException, url)
     if (requirePath === undefined) throw error
     try {

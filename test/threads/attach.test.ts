@@ -294,8 +294,14 @@ describe('a stream attached from another thread', () => {
     expect(printed).toEqual([[5, 1], false])
   })
 
-  test.each([undefined, null, 7, {}, { block: {}, channel: 'x', pinoPinned: 1 }])('refuses %p as a handle', (handle) => {
+  const shared = new SharedArrayBuffer(8)
+  test.each([undefined, null, 7, {}, { block: {}, channel: 'x', pinoPinned: 1 }, { block: shared, channel: 'x', pinoPinned: 1 }])('refuses %p as a handle', (handle) => {
     expect(() => attach(handle as never)).toThrow(expect.objectContaining({ name: 'TypeError', code: 'ERR_PINO_PINNED_OPTION', option: 'handle' }))
+  })
+
+  test('refuses a handle that cannot be read', () => {
+    const handle = new Proxy({}, { get () { throw new Error('on purpose') } })
+    expect(() => attach(handle as never)).toThrow(expect.objectContaining({ code: 'ERR_PINO_PINNED_OPTION', option: 'handle' }))
   })
 
   test('refuses a handle that came through JSON', async () => {

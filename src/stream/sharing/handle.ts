@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { show, wrongType } from '../../errors'
+import { applied } from '../../option-checks'
 import { nameOfSink } from '../../option-sink'
 import type { Settings } from '../../options'
 
@@ -58,9 +59,11 @@ export function isSameEnvironment (environment: Handle['environment']): boolean 
 }
 
 /** @throws {TypeError} `ERR_PINO_PINNED_OPTION` */
-export function checkHandle (value: unknown): Handle {
+export function checkHandle (value: unknown): Handle { return applied(handleOf, 'handle', { handle: value }) }
+
+function handleOf (value: unknown): Handle {
   const handle = value as Partial<Handle> | null | undefined
-  if (handle?.block instanceof SharedArrayBuffer && typeof handle.channel === 'string' && handle.pinoPinned === VERSION) return handle as Handle
+  if (handle?.block instanceof SharedArrayBuffer && typeof handle.channel === 'string' && typeof handle.settings === 'object' && handle.pinoPinned === VERSION) return handle as Handle
   const isOtherVersion = handle?.pinoPinned !== undefined && handle.pinoPinned !== VERSION
   const what = isOtherVersion
     ? `a handle of this version of pino-pinned (${VERSION}, not ${show(handle.pinoPinned)})`
