@@ -12,10 +12,11 @@ import { LEVEL_SLOTS } from '../ring/layout'
 import type { TargetStream } from './load-target'
 import { addNotice } from './rings'
 
-/** A target that has too much keeps the others waiting for so long, or until so much of it is gone: one that lags behind a burst is faster. */
+/** A target that has too much keeps the others waiting for so long: one that lags behind a burst is faster. */
 const PATIENCE_MS = 1000
 /** Where lines wait for room as long as that takes, they wait for a target that hands on anything; one that does not within this is dead. */
 const LONG_PATIENCE_MS = 10_000
+/** One that had too much gets lines again when so much of it is left. */
 const WELCOME_RATIO = 1 / 2
 
 /** What is known of a target beside its being a stream: it may be a SonicBoom. */
@@ -134,13 +135,15 @@ class BoundTarget {
     // Its own may write to it too: something else than lines, or with a callback. That is not ours to drop.
     stream.write = (text, ...more) => {
       const isLine = typeof text === 'string' && more.length === 0
-      return isLine && this.#isStalled && this.#holds(1) ? this.#drop(text) : this.#take(text, more)
+      if (isLine && this.#isStalled && this.#holds(this.#dropped > 0 ? WELCOME_RATIO : 1)) return this.#drop(text)
+      if (isLine && this.#dropped > 0) this.#tryTell()
+      return this.#take(text, more)
     }
     stream.on('drain', () => {
       this.#isFull = this.#isStalled = false
       this.#sinceFull = 0
       this.#patience = undefined
-      this.#tell()
+      if (!this.#tryTell()) this.tellUntold()
     })
   }
 
@@ -216,11 +219,13 @@ class BoundTarget {
     return 1
   }
 
-  #tell (): void {
+  /** A line that tells of those it went without, where they would be. Returns whether there is one. */
+  #tryTell (): boolean {
     const notice = this.#dropped === 0 ? null : this.#bounds.formatNotice(this.#counts)
-    if (notice === null) return this.tellUntold()
+    if (notice === null) return false
     this.#forget()
     this.#take(notice)
+    return true
   }
 
   tellUntold (): void {
