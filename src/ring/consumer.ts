@@ -173,10 +173,27 @@ export class Consumer implements Mark {
     return true
   }
 
-  /** Whether a line that was gathered from `start` on, up to here, may find room in the ring and in the gather space. */
+  /** Whether the rest of a line that was gathered from `start` on is not there, and may yet come while the ring holds all of it. */
   #mayComeWhole (start: number): boolean {
-    const isProducerDone = Atomics.load(this.#words, RingWord.ProducerDone) === 1
-    return !isProducerDone && this.position === this.#published && ((this.position - start) | 0) < this.ring.capacity / 2
+    if (Atomics.load(this.#words, RingWord.ProducerDone) === 1 || this.#nextEdge !== 0) return false
+    const { capacity, mostPayload } = this.ring
+    return start !== this.#released || ((this.#published - start) | 0) + recordBytes(mostPayload) <= capacity
+  }
+
+  /** Whether the rest of the line under way is published. */
+  get hasRest (): boolean { return this.isInsideLine && this.#nextEdge === Flag.Last }
+
+  /** Whether the next record that does not go on with the line under way ends it, or begins another; 0 if there is none. */
+  get #nextEdge (): Flag | 0 {
+    for (let position = this.position; position !== this.#published;) {
+      const place = DATA_START + (position & this.#mask)
+      const meta = this.#words[(place >> 2) + 1]!
+      const flags = meta >> 16
+      if ((meta & 0xFF) !== Kind.Line || (flags & Flag.First) !== 0) return Flag.First
+      if ((flags & Flag.Last) !== 0) return Flag.Last
+      position = (position + recordBytes(this.#words[place >> 2]!)) | 0
+    }
+    return 0
   }
 
   /** Gathers no more of the batch under way than a writer before this one began: what it had in mind of the rest, nobody knows. */

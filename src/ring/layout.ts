@@ -57,10 +57,7 @@ export const enum RingWord {
   Flushed = 100,
   /** Most bytes ever seen waiting in the ring. Written by the writer. */
   HighWater = 101,
-  /**
-   * What a target has of the ring and has not let go of: 0 nothing, -1 lines, 1 one line alone, to find the one that kills it,
-   * 2 the same one again. Written by the writer.
-   */
+  /** What a target has of the ring and has not let go of, 0 if nothing: a sum of `Fed` bits. Written by the writer. */
   Fed = 102,
   /**
    * The generation of the writer that took the ring in, 0 before the first, or `GIVEN_BACK`. Written by the writer; put back
@@ -114,6 +111,18 @@ export const enum Ending {
   InsideGivenUp = 4
 }
 
+/** What a target has and has not let go of. */
+export const enum Fed {
+  Nothing = 0,
+  /** One line alone, to find the one that kills it. */
+  Alone = 1,
+  /** The same one again. */
+  AloneAgain = 2,
+  Lines = 4,
+  /** The last of it is a line's beginning. */
+  InsideLine = 8
+}
+
 /** i32 words of the writer block. */
 export const enum WriterWord {
   /** Bumped (atomic add, then notify) by any thread that wants the writer to look: the one word with many writers. */
@@ -163,6 +172,8 @@ export const enum WriterWord {
   Ready = 60,
   /** A bump each time the sink has taken something, of whichever ring. Written by the writer. */
   Taken = 61,
+  /** The generation whose target has all lines and was told to end. Written by the writer. */
+  Closing = 62,
   /** The cores that the kernel says the thread may use, at most `MOST_PINNED_CORES`. Written by the writer. */
   PinnedCores = 64,
 

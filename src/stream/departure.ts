@@ -4,6 +4,7 @@ import type { Leaver } from './process-exit'
 import type { SignalLeaver } from './signals'
 import type { Supervisor } from './supervisor'
 import { tell } from './tell'
+import { notClosed } from './writer-errors'
 
 /** How a stream leaves with the process: everything accepted is delivered, in bounded time, without an event loop. */
 export class Departure implements Leaver, SignalLeaver {
@@ -51,11 +52,15 @@ export class Departure implements Leaver, SignalLeaver {
     if (this.#ends) supervisor.end()
     const hasEnded = isFlushed && (!this.#ends || port.waitFor(() => supervisor.hasEnded, patienceMs))
     const linesLeft = port.linesLeft + supervisor.othersLinesLeft
-    if (!hasEnded && linesLeft > 0) tell(`pino-pinned: up to ${linesLeft} lines were left: ${this.#reason}\n`)
+    if (hasEnded) return
+    const { closingTarget } = supervisor
+    if (closingTarget !== undefined) tell(`pino-pinned: ${notClosed(closingTarget).message} (exitTimeout: ${this.#exitTimeout} ms)\n`)
+    else if (linesLeft > 0) tell(`pino-pinned: up to ${linesLeft} lines were left: ${this.#reason}\n`)
   }
 
-  /** A sink that has taken nothing while others were waited for has had that time already. */
+  /** A sink that has taken nothing while others were waited for, or a flush was, has had that time already. */
   get #patienceMs (): number {
+    if (this.#port.isStuck) return 0
     const waitedMs = this.#port.progress === this.#progressThen ? clockMs() - this.#hurriedAt : 0
     return Math.max(0, this.#exitTimeout - waitedMs)
   }

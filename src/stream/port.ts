@@ -66,7 +66,7 @@ export class Port {
   /** The last line was dropped for want of room alone: the next may be dropped with fewer questions. */
   #isFull = false
   #releasedAtTimeout = 0
-  /** `progress` when a flush last waited in vain. */
+  /** `progress` when a flush last waited in vain, for `exitTimeout` at least. */
   #progressAtTimeout = NaN
 
   constructor (ring: Ring, block: Int32Array, keeper: Keeper, settings: PortSettings & { wait: string, order: 'ring' | 'time' }) {
@@ -207,32 +207,39 @@ export class Port {
    * Waits until everything published so far is delivered.
    *
    * @param patienceMs longest time without progress, in milliseconds
-   * @param again whether to wait although a flush has waited in vain since the sink last took something
+   * @param startPatienceMs the same while the sink is not to blame
    * @returns false if that time ran out, or nobody will take the lines
    */
-  flushSync (patienceMs: number, again = true): boolean {
+  flushSync (patienceMs: number, startPatienceMs = START_PATIENCE_MS): boolean {
     const number = this.requestFlush()
-    if (!again && this.progress === this.#progressAtTimeout) return this.isFlushed(number)
-    if (!this.waitFor(() => this.isFlushed(number), patienceMs)) {
-      this.#progressAtTimeout = this.progress
+    if (!this.waitFor(() => this.isFlushed(number), patienceMs, startPatienceMs)) {
+      if (patienceMs >= this.#settings.exitTimeout) this.#progressAtTimeout = this.progress
       return false
     }
-    return !this.producer.hasUntold || this.#flushNotice(patienceMs)
+    return !this.producer.hasUntold || this.#flushNotice(patienceMs, startPatienceMs)
   }
 
   /** There was no room to tell of the drops before; there is now. */
-  #flushNotice (patienceMs: number): boolean {
+  #flushNotice (patienceMs: number, startPatienceMs: number): boolean {
     const number = this.requestFlush()
-    return this.waitFor(() => this.isFlushed(number), patienceMs)
+    return this.waitFor(() => this.isFlushed(number), patienceMs, startPatienceMs)
   }
+
+  /** As `flushSync`, but without a wait if the sink is stuck. */
+  flushUnlessStuck (patienceMs: number): boolean {
+    return this.isStuck ? this.isFlushed(this.requestFlush()) : this.flushSync(patienceMs)
+  }
+
+  /** A flush has waited in vain, and the sink has taken nothing since. */
+  get isStuck (): boolean { return this.progress === this.#progressAtTimeout }
 
   /**
    * Blocks the thread until `isDone`, keeping a writer alive meanwhile.
    *
    * @returns false if `patienceMs` went by without progress, or nobody will take the lines
    */
-  waitFor (isDone: () => boolean, patienceMs: number): boolean {
-    const hasStopped = progressWatch(this, patienceMs)
+  waitFor (isDone: () => boolean, patienceMs: number, startPatienceMs = START_PATIENCE_MS): boolean {
+    const hasStopped = progressWatch(this, patienceMs, startPatienceMs)
     while (!isDone()) {
       if (this.#keeper.isOver) return isDone() // asked again: a writer that has ended as it was told to is over too
       this.#keeper.keepAlive()
@@ -272,7 +279,7 @@ export class Port {
     const { onFull, patienceMs, exitTimeout } = this.#settings
     if (onFull === 'block') return this.#writeInParts(line, Infinity)
     if (this.#isLeaving) return this.#writeInParts(line, exitTimeout)
-    if (patienceMs === 0 || this.#isStuck()) return false
+    if (patienceMs === 0 || this.#isWaitVain()) return false
     const isWritten = this.#writeInParts(line, patienceMs)
     this.#mayWait = isWritten
     if (!isWritten) this.#releasedAtTimeout = Atomics.load(this.#words, RingWord.Released)
@@ -280,7 +287,7 @@ export class Port {
   }
 
   /** Nothing has moved since a line last waited in vain: the next would wait in vain too. */
-  #isStuck (): boolean {
+  #isWaitVain (): boolean {
     return !this.#mayWait && Atomics.load(this.#words, RingWord.Released) === this.#releasedAtTimeout
   }
 
@@ -328,8 +335,8 @@ function measure (line: Line): number {
   return addon === undefined || typeof line !== 'string' ? 0 : addon.measureLine(line)
 }
 
-/** A look that says whether nothing has moved for `patienceMs`; longer while the sink is not to blame, and anew when it is. */
-export function progressWatch (port: Port, patienceMs: number): () => boolean {
+/** A look that says whether nothing has moved for `patienceMs`; `startPatienceMs` while the sink is not to blame, and anew when it is. */
+export function progressWatch (port: Port, patienceMs: number, startPatienceMs = START_PATIENCE_MS): () => boolean {
   let { progress, isSinkToBlame: hasMetSink } = port
   const patience = new Patience()
   return () => {
@@ -337,7 +344,7 @@ export function progressWatch (port: Port, patienceMs: number): () => boolean {
     // Once: writers that come up and die, one after another, are no progress.
     const isMeetingSink = isSinkToBlame && !hasMetSink
     if (port.progress === progress && !isMeetingSink) {
-      return patience.look() > (isSinkToBlame ? patienceMs : Math.max(patienceMs, START_PATIENCE_MS))
+      return patience.look() > (isSinkToBlame ? patienceMs : Math.max(patienceMs, startPatienceMs))
     }
     progress = port.progress
     hasMetSink ||= isSinkToBlame

@@ -1,4 +1,4 @@
-import { type Ring, RingWord } from '../ring/layout'
+import { Fed, type Ring, RingWord } from '../ring/layout'
 import { type Totals } from './counts'
 
 /**
@@ -27,7 +27,7 @@ export class Progress {
       const position = Atomics.load(ring.words, RingWord.Released)
       hasReleased ||= position !== this.#positions.get(ring)
       this.#positions.set(ring, position)
-      if (Atomics.load(ring.words, RingWord.Fed) !== 0) held.set(ring, position)
+      if (Atomics.load(ring.words, RingWord.Fed) !== Fed.Nothing) held.set(ring, position)
     }
     this.#isStuck = [...held].some(([ring, position]) => this.#held.get(ring) === position)
     this.#held = held

@@ -20,7 +20,7 @@ import type { SupervisorHost } from './supervisor-host'
 import { Ticker } from './ticker'
 import { Watcher } from './watcher'
 import type { WriterAccess } from './writer-access'
-import { hasDied, hasExited, leftInRing } from './writer-errors'
+import { hasDied, hasExited, leftInRing, notClosed } from './writer-errors'
 
 /** With this property true pino sets `lastLevel` and its like before each write; it costs 160 ns a line. */
 const METADATA = Symbol.for('pino.metadata')
@@ -53,6 +53,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   /** Another one when the stream shares a writer and that one's owner is gone. */
   #writer: WriterAccess
   readonly #exitTimeout: number
+  readonly #endPatienceMs: number
   #handle: () => Handle
   readonly #watcher = new Watcher()
   /** With more bytes of the ring in use 'drain' is wanted. */
@@ -81,12 +82,13 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     const connect: Connect = typeof options === 'function'
       ? options
       : () => connectOwn(this, isSettings(options) ? options : readThreadStreamOptions(options))
-    const { port, writer, exitTimeout, bufferSize, handle } = connect(this)
+    const { port, writer, exitTimeout, endPatienceMs, bufferSize, handle } = connect(this)
     this.#port = port
     this.#producer = port.producer
     this.#drops = new DropTeller(port.ring, (counts) => this.emit('drop', counts))
     this.#writer = writer
     this.#exitTimeout = exitTimeout
+    this.#endPatienceMs = endPatienceMs
     this.#handle = handle
     const half = port.ring.capacity / 2
     this.#drainAt = bufferSize === undefined ? half : Math.min(half, recordBytes(bufferSize))
@@ -170,14 +172,15 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   /**
    * Waits until everything written so far is delivered, without an event loop.
    *
-   * @param patienceMs longest time without progress, in milliseconds. Default: the option `exitTimeout`, but no time at all
-   *   if a flush has waited in vain and the sink has taken nothing since: pino flushes so with each `fatal` line
+   * @param patienceMs longest time without progress, in milliseconds. Default: the option `exitTimeout` (ten seconds while the
+   *   writer's thread is on its way up, or the writer of a file has no core), but no time at all if a flush has waited in vain
+   *   and the sink has taken nothing since: pino flushes so with each `fatal` line
    * @returns false if that time ran out, or nobody will take the lines that are left
    */
   flushSync (patienceMs?: number): boolean {
     if (this.#writer.isOver || this.#writer.hasEnded) return this.#port.used === 0
     const isGiven = typeof patienceMs === 'number' && !Number.isNaN(patienceMs)
-    return this.#port.flushSync(isGiven ? patienceMs : this.#exitTimeout, isGiven)
+    return isGiven ? this.#port.flushSync(patienceMs, patienceMs) : this.#port.flushUnlessStuck(this.#exitTimeout)
   }
 
   /**
@@ -202,7 +205,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   }
 
   #endWriter (): void {
-    const hasStopped = progressWatch(this.#port, this.#exitTimeout)
+    const hasStopped = progressWatch(this.#port, this.#endPatienceMs)
     const order = (): void => {
       // What was dropped is told first; room for that comes as the writer goes on.
       if (this.#isEndOrdered || !this.#producer.tryPublishNotice()) return
@@ -223,8 +226,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   #giveUp (): void {
     const linesLeft = this.#port.linesLeft + this.#writer.othersLinesLeft
-    if (linesLeft === 0) this.#finish() // what does not end has none to lose
-    else this.onWarning(this.#error = leftInRing('end', linesLeft, this.#writer.stalledBy))
+    const { closingTarget } = this.#writer
+    if (closingTarget !== undefined) this.#tellError(notClosed(closingTarget))
+    else if (linesLeft > 0) this.#tellError(leftInRing('end', linesLeft, this.#writer.stalledBy))
+    else this.#finish() // what does not end has none to lose
     this.#writer.abandon()
     this.#close()
   }
@@ -239,6 +244,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     if (this.#isClosed) return
     this.#isClosed = this.#isDestroyed = true
     this.#port.close()
+    this.#watcher.look() // who waits for a flush hears of it before 'close'
     process.nextTick(() => {
       this.#drops.tell(0) // while somebody listens
       this.emit('close')
@@ -327,12 +333,16 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    * listener must not throw.
    */
   onFailed (error: Error): void {
+    this.#tellError(error)
+    this.#close()
+  }
+
+  #tellError (error: Error): void {
     this.#error = error
     process.nextTick(() => {
       if (this.listenerCount('error') > 0) this.emit('error', error)
       else this.onWarning(error)
     })
-    this.#close()
   }
 
   /** A write that nobody will take. Returns whether anybody has heard of it. */

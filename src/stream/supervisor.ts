@@ -100,6 +100,11 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   /** The writer has taken everything and closed its sink. */
   get hasEnded (): boolean { return this.writerState === WriterState.Ended }
 
+  get closingTarget (): string | undefined {
+    const isClosing = Atomics.load(this.block, WriterWord.Closing) === this.#generation && !this.hasEnded
+    return isClosing && totalsOf(this.#ring).linesAccepted + this.others().totals.linesAccepted > 0 ? nameOfSink(this.#settings.sink) : undefined
+  }
+
   /** The writer's thread is gone, and no other will come. */
   get isClosed (): boolean { return this.#isClosed }
 

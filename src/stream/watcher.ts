@@ -21,13 +21,16 @@ export class Watcher {
   }
 
   #arm (): void {
-    this.#timer = setTimeout(() => this.#look(), this.#pauseMs)
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.look()
+      if (this.#waiting.size > 0 && this.#timer === undefined) this.#arm()
+    }, this.#pauseMs)
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_LOOK_MS)
   }
 
-  #look (): void {
-    this.#timer = undefined
+  /** Looks now, also from within a look. */
+  look (): void {
     for (const look of this.#waiting) if (look()) this.#waiting.delete(look)
-    if (this.#waiting.size > 0 && this.#timer === undefined) this.#arm()
   }
 }

@@ -42,6 +42,8 @@ export interface WriterAccess extends Keeper {
   readonly cpuMs: number
   /** The writer's thread; only its owner has it. */
   readonly worker: Worker | undefined
+  /** A target that has all lines, was told to end, and has not closed: what it holds nobody knows. Its owner says so. */
+  readonly closingTarget?: string | undefined
   /** Has everything taken to the sink; what comes then is the owner's to say. */
   end (): void
   /** Gives up a writer that does not end. */

@@ -27,6 +27,11 @@ export function sinkFailed (cause: string | undefined, sink: string): Error {
     : codedError(cause, `${cause}: cannot write to ${sink}`)
 }
 
+/** @param target in the user's words */
+export function notClosed (target: string): Error {
+  return codedError('ERR_PINO_PINNED_TIMEOUT', `end: the target ${target} has all lines and has not closed, what it still holds may be lost`)
+}
+
 /** @param sink where its lines go, in the user's words */
 export function hasDied (restarts: number, reason: Error, sink: string): Error {
   const { exitCode } = reason as { exitCode?: number }

@@ -68,8 +68,8 @@ export function remedyOfOpen (code: string, hasBeenOpen: boolean): Remedy {
 /**
  * A target is a program of its own: whatever ends it (it throws, rejects, emits 'error', closes early) costs this target
  * its life, and a new one is loaded in a new writer. Only one that never came up the first time is final: it would fail
- * the same way again.
+ * the same way again; and one that fails as it closes, with all lines handed on: a new one would have nothing to do.
  */
-export function remedyOfTarget (hasBeenOpen: boolean): 'restart' | 'final' {
-  return hasBeenOpen ? 'restart' : 'final'
+export function remedyOfTarget (hasBeenOpen: boolean, hasAll: boolean): 'restart' | 'final' {
+  return hasBeenOpen && !hasAll ? 'restart' : 'final'
 }

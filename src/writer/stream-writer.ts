@@ -2,8 +2,9 @@ import { StringDecoder } from 'node:string_decoder'
 import type { Consumer, Mark } from '../ring/consumer'
 import type { TargetSink } from '../options'
 import { Patience } from '../patience'
-import { RingWord } from '../ring/layout'
+import { Fed, RingWord } from '../ring/layout'
 import { BoundTargets } from './bound-targets'
+import { Care } from './care'
 import { forwardEvents } from './forward-events'
 import { closeGivenQuietly } from './given-descriptors'
 import { loadTarget, type TargetStream } from './load-target'
@@ -20,8 +21,6 @@ const QUIET_MS = 1000
 const QUIET_SLEEP_MS = 30
 /** While a target has enough, its 'drain' wakes us; orders of the owner can wait a little. */
 const FULL_SLEEP_MS = 50
-/** A target with a line alone is watched so long without a sleep: one that writes to a file has let go of it by then. */
-const WATCH_MS = 0.5
 /** How long a target that was asked to flush may take before it is judged by what it shows of its buffers. */
 const FLUSH_PATIENCE_MS = 1000
 /** A target's flush may mean an fsync: unasked, not more often than this, unless the ring fills. */
@@ -56,13 +55,7 @@ export class StreamWriter {
   #flushedAt = 0
   #several!: BoundTargets
   #work!: TargetWork
-  /** Lines published before this may be what a target died of. While there are any, every line is fed alone. */
-  readonly #carefulUntil = new Map<RingOutlet, number>()
-  /** The ring of the line that was fed alone last. */
-  #alone: RingOutlet | undefined
-  #aloneSince = -Infinity
-  /** The rings whose next line the last writer was feeding alone when it died. */
-  readonly #suspects = new Set<RingOutlet>()
+  #care!: Care
 
   /** The rings that hold the beginning of a line: up to where, and how long the rest has been waited for. */
   readonly #rests = new Map<RingOutlet, { published: number, patience: Patience }>()
@@ -100,6 +93,7 @@ export class StreamWriter {
     this.#work = new TargetWork(this.#thread.block, this.#several.streams.length > 0 ? this.#several.streams : [this.#target])
     for (const outlet of this.#thread.outlets) this.#giveUpRest(outlet)
     this.#startCarefully()
+    process.on('exit', () => this.#exits())
     this.#thread.ready()
   }
 
@@ -115,38 +109,24 @@ export class StreamWriter {
     })
   }
 
-  /**
-   * After two deaths at one position lines are fed one by one, whichever ring they are from. A line that was being fed alone
-   * when two writers died is the culprit: it is given up. Once may be chance. What it tells of dropped lines, the application
-   * hears instead of the log.
-   */
+  /** What a culprit tells of dropped lines, the application hears instead of the log. */
   #startCarefully (): void {
-    const { outlets, data } = this.#thread
-    for (const outlet of outlets) if (timesFedAlone(outlet) > 0) this.#suspects.add(outlet)
-    if (this.#suspects.size === 0 && !data.isCareful) return
-    for (const outlet of outlets) {
-      outlet.consumer.look()
-      this.#carefulUntil.set(outlet, outlet.consumer.published)
-    }
-    const culprit = outlets.find((outlet) => timesFedAlone(outlet) > 1)
-    if (culprit === undefined) return
-    this.#suspects.delete(culprit)
-    const notice = culprit.consumer.skipNext()
+    this.#care = new Care(this.#thread.outlets, this.#thread.data.isCareful)
+    const consumer = this.#care.culprit?.consumer
+    if (consumer === undefined) return
+    const notice = consumer.skipNext()
     if (notice !== null) this.#thread.warn(new Error(`the log writer's target died of this line, which the log goes without: ${notice.trimEnd()}`))
-    culprit.consumer.ring.words[RingWord.Fed] = 0
+    consumer.ring.words[RingWord.Fed] = Fed.Nothing
   }
 
-  /** Of a line longer than a record, a target that died had the beginning: what is left of it makes no line for this one. */
+  /** A target that died had the beginning of a line: what it handed on of that must not run into what comes now. */
   #giveUpRest (outlet: RingOutlet): void {
     const { consumer } = outlet
-    if (!consumer.isInsideLine) return
-    if (consumer.gatherNewline()) this.#feedNewline(outlet)
-    else consumer.release()
-  }
-
-  #forgetHarmless (): void {
-    for (const [outlet, until] of this.#carefulUntil) {
-      if (((until - outlet.consumer.released) | 0) <= 0) this.#carefulUntil.delete(outlet)
+    if (consumer.isInsideLine) {
+      if (consumer.gatherNewline()) this.#feedNewline(outlet)
+      else consumer.release()
+    } else if ((consumer.ring.words[RingWord.Fed]! & Fed.InsideLine) !== 0) {
+      this.#write('\n') // the whole line comes again
     }
   }
 
@@ -169,7 +149,7 @@ export class StreamWriter {
     // Before it gets more: one that is never idle shows only now that it has let go of what it had. And never in the turn in
     // which it got it: a stream that fails inside a write looks empty at once, and says 'error' when we have returned.
     if (!this.#canFlush) this.#confirm()
-    this.#forgetHarmless()
+    this.#care.forgetHarmless()
     const mayFeed = !this.#several.areBehind
     const didWork = this.#turns.round((outlet, until) => mayFeed && !this.#isFull && this.#feed(outlet, until) ? 1 : 0) > 0
     if (this.#canFlush) this.#confirm()
@@ -189,15 +169,13 @@ export class StreamWriter {
 
   #forget (outlet: RingOutlet): void {
     this.#decoders.delete(outlet)
-    this.#carefulUntil.delete(outlet)
-    this.#suspects.delete(outlet)
     this.#rests.delete(outlet)
-    if (this.#alone === outlet) this.#alone = undefined
+    this.#care.forget(outlet)
   }
 
   #sleep (): void {
     const { waiter, data } = this.#thread
-    if (!this.#isFull && (data.wait === 'spin' || performance.now() - this.#aloneSince < WATCH_MS)) {
+    if (!this.#isFull && (data.wait === 'spin' || this.#care.isWatching)) {
       this.#soon()
       return
     }
@@ -211,22 +189,19 @@ export class StreamWriter {
   /** One batch of a ring to the target. Returns whether there was any. */
   #feed (outlet: RingOutlet, until: number): boolean {
     const { consumer } = outlet
-    const isAlone = this.#carefulUntil.size > 0
-    if (isAlone && !this.#mayGoAlone(outlet)) return false
+    const isAlone = this.#care.isNeeded
+    if (isAlone && !this.#care.mayFeed(outlet, this.#thread.data.order === 'time')) return false
     if (!this.#gather(outlet, isAlone ? 1 : Infinity, until)) return false
     this.#turns.had(outlet)
-    const wasSuspect = this.#suspects.delete(outlet)
-    consumer.ring.words[RingWord.Fed] = !isAlone ? -1 : wasSuspect ? 2 : 1
-    if (isAlone) {
-      this.#alone = outlet
-      this.#aloneSince = performance.now()
-    }
-    this.#write(this.#decode(outlet, consumer))
+    let text = this.#decode(outlet, consumer)
+    while (consumer.hasRest && consumer.gather(1)) text += this.#decode(outlet, consumer)
+    consumer.ring.words[RingWord.Fed] = this.#care.feeds(outlet) | (consumer.isInsideLine ? Fed.InsideLine : 0)
+    this.#write(text)
     this.#settle(consumer)
     return true
   }
 
-  /** Whole lines, unless one is too long, or no more of it has come for long: the target may die between two parts. */
+  /** Whole lines, unless one is too long for its ring, or no more of it has come for long: the target may die between two parts. */
   #gather (outlet: RingOutlet, mostLines: number, until: number): boolean {
     const { consumer } = outlet
     if (consumer.gather(mostLines, until, Infinity, !this.#thread.isEnding)) {
@@ -240,15 +215,6 @@ export class StreamWriter {
     return false
   }
 
-  /**
-   * Alone means that the one before is confirmed, of whichever ring: whatever happens now is this line's doing. What no
-   * earlier writer can have fed waits until all others are through, unless it is its turn by time or it ends a line.
-   */
-  #mayGoAlone (outlet: RingOutlet): boolean {
-    if (this.#alone !== undefined && this.#alone.consumer.held > 0) return false
-    return this.#carefulUntil.has(outlet) || outlet.consumer.isInsideLine || this.#thread.data.order === 'time'
-  }
-
   #feedNewline (outlet: RingOutlet): void {
     this.#write(this.#decode(outlet, outlet.consumer))
     this.#settle(outlet.consumer)
@@ -257,7 +223,7 @@ export class StreamWriter {
   /** A batch that only ends a line holds no space, for which a release would come. */
   #settle (consumer: Consumer): void {
     if (consumer.held > 0) return
-    consumer.ring.words[RingWord.Fed] = 0
+    consumer.ring.words[RingWord.Fed] = Fed.Nothing
     consumer.release()
   }
 
@@ -285,7 +251,7 @@ export class StreamWriter {
   get #holding (): RingOutlet[] { return this.#thread.outlets.filter((outlet) => outlet.consumer.held > 0) }
 
   #isUrgent (outlets: RingOutlet[]): boolean {
-    return this.#carefulUntil.size > 0 || outlets.some((outlet) => outlet.wantsFlush || outlet.consumer.held > outlet.consumer.ring.capacity * HELD_RATIO)
+    return this.#care.isNeeded || outlets.some((outlet) => outlet.wantsFlush || outlet.consumer.held > outlet.consumer.ring.capacity * HELD_RATIO)
   }
 
   /** The target has handed on all that it was given: where it is several, to each of them. */
@@ -332,9 +298,9 @@ export class StreamWriter {
 
   #releaseAll (marks: Marks): void {
     for (const [{ consumer }, mark] of marks) {
-      consumer.ring.words[RingWord.Fed] = 0 // first: a thread that is terminated in between must not leave the next line blamed
+      consumer.ring.words[RingWord.Fed] = Fed.Nothing // first: a thread that is terminated in between must not leave the next line blamed
       consumer.release(mark)
-      if (consumer.held > 0) consumer.ring.words[RingWord.Fed] = -1
+      if (consumer.held > 0) consumer.ring.words[RingWord.Fed] = Fed.Lines | (consumer.isInsideLine ? Fed.InsideLine : 0)
       else if (consumer.skipped > mark.skipped) consumer.release() // a line was ended since
       this.#thread.took()
     }
@@ -349,6 +315,7 @@ export class StreamWriter {
     }
     this.#several.tellUntold()
     this.#work.watchClosing()
+    this.#thread.closing()
     this.#target.end()
   }
 
@@ -358,28 +325,37 @@ export class StreamWriter {
       this.#fail(new Error(`the target ${this.#several.closed ?? this.#settings.filename} closed before it was ended`))
       return
     }
-    this.#marks = null // a flush that answers now would release less
+    this.#settleEnd()
+    // As under thread-stream: what else the target keeps open must not hold the thread.
+    setImmediate(() => process.exit(0))
+  }
+
+  /** The thread has nothing left to do, or the target exits. Told to end, it is done if it has nothing left, as far as it shows. */
+  #exits (): void {
+    if (!this.#isEnding || this.#isDead) return
+    if (this.#holding.length === 0 || (!this.#canFlush && this.#work.isNoneLeft)) this.#settleEnd()
+  }
+
+  #settleEnd (): void {
+    this.#isDead = true // a flush that answers now would release less
     for (const outlet of this.#thread.outlets) {
-      outlet.consumer.ring.words[RingWord.Fed] = 0
+      outlet.consumer.ring.words[RingWord.Fed] = Fed.Nothing
       outlet.consumer.release()
       outlet.answerFlush()
     }
     this.#thread.ended()
-    // As under thread-stream: what else the target keeps open must not hold the thread.
-    setImmediate(() => process.exit(0))
   }
 
   #fail (reason: unknown): void {
     if (this.#isDead) return
     this.#isDead = true
     const error = asError(reason)
-    if (remedyOfTarget(this.#thread.isSuccessor) === 'final') this.#thread.fail(error)
+    const hasAll = this.#isEnding && this.#holding.length === 0
+    if (remedyOfTarget(this.#thread.isSuccessor, hasAll) === 'final') this.#thread.fail(error)
     else this.#thread.dying(error)
     setImmediate(() => process.exit(1))
   }
 }
-
-function timesFedAlone ({ consumer }: RingOutlet): number { return consumer.ring.words[RingWord.Fed]! }
 
 function marksOf (outlets: readonly RingOutlet[]): Marks {
   return new Map(outlets.map((outlet) => [outlet, outlet.consumer.mark()]))

@@ -37,6 +37,9 @@ export class TargetWork {
     if (this.#haveMoved()) this.#show()
   }
 
+  /** As far as they show, the targets hold nothing. */
+  get isNoneLeft (): boolean { return this.#backlogs.every((backlog) => backlog.isEmpty) }
+
   /**
    * The targets have been told to end, and may be at work on what does not show: a busy event loop can be seen. From now on
    * it looks by itself; that does not hold the thread.
@@ -69,12 +72,18 @@ class Backlog {
     for (const stage of this.#stages) stage.on('drain', () => { this.#hasDrained = true })
   }
 
+  get isEmpty (): boolean { return this.#look().every((length) => length === 0) }
+
+  #look (): number[] {
+    return this.#stages.flatMap(({ writableLength, _len: length, readableLength }) => [writableLength ?? length ?? 0, readableLength ?? 0])
+  }
+
   /** Whether something has moved on since the last look: a stage holds less, and none before it more, or had enough and has room again. */
   hasMoved (): boolean {
     const before = this.#lengths
     const hasDrained = this.#hasDrained
     this.#hasDrained = false
-    this.#lengths = this.#stages.flatMap(({ writableLength, _len: length, readableLength }) => [writableLength ?? length ?? 0, readableLength ?? 0])
+    this.#lengths = this.#look()
     const changed = this.#lengths.findIndex((length, at) => length !== before[at])
     return hasDrained || (changed !== -1 && this.#lengths[changed]! < before[changed]!)
   }

@@ -159,6 +159,9 @@ export class WriterThread {
     this.post({ code: 'READY' })
   }
 
+  /** The target has all lines, and is told to end. */
+  closing (): void { Atomics.store(this.block, WriterWord.Closing, this.data.generation) }
+
   /** Everything was taken and the sink is closed. What other threads published meanwhile will not be looked at. */
   ended (): void {
     // In this order: who finds the writer ended counts what it left behind.

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { runScript } from '../support/process'
 import { WAYS } from './target'
 import { check, finish, load, logPath, numbered, open, read, until } from './support'
@@ -340,15 +340,18 @@ test("several targets get every line under onFull: 'block', however slow one of 
   }
 })
 
-test('a line of several records reaches a target in one piece, so that none is left with a part of it', async () => {
+test.each([
+  ['several records', 20_000, '64kb'],
+  ['more than the writer gathers at once', 300_000, '1mb']
+])('a line of %s reaches a target in one piece, so that none is left with a part of it', async (_, length, capacity) => {
   const path = logPath()
   const pieces = `${path}.js`
   writeFileSync(pieces, `
     const { appendFileSync } = require('node:fs')
     const { Writable } = require('node:stream')
     module.exports = ({ path }) => new Writable({ decodeStrings: false, write (chunk, encoding, callback) { appendFileSync(path, chunk.endsWith('\\n') ? '.' : 'part '); callback() } })`)
-  const { stream } = open({ target: pieces, options: { path }, onFull: 'block', capacity: '64kb' })
-  for (let n = 0; n < 500; n++) stream.write(`"${'x'.repeat(20_000)}"\n`)
+  const { stream } = open({ target: pieces, options: { path }, onFull: 'block', capacity })
+  for (let n = 0; n < 500; n++) stream.write(`"${'x'.repeat(length)}"\n`)
   await finish(stream)
   expect(read(path)).toMatch(/^\.+$/)
 })
@@ -363,6 +366,51 @@ test('a line longer than the ring of which a target had a part when it died coun
   expect(stream.stats()).toMatchObject({ linesAccepted: 101, linesWritten: 100, linesSkipped: 1, restarts: 1 })
   const { numbers, torn } = check(read(path))
   expect({ numbers, torn: torn.length }).toEqual({ numbers: Array.from({ length: 100 }, (_, n) => n), torn: 1 })
+})
+
+test('a line longer than the ring comes again whole, on a line of its own, if the target died before it had let go of its beginning', async () => {
+  const path = logPath()
+  const dying = `${path}.js`
+  writeFileSync(dying, `
+    const { appendFileSync, existsSync } = require('node:fs')
+    const { Writable } = require('node:stream')
+    module.exports = ({ path }) => {
+      const isFirst = !existsSync(path + '.died')
+      return new Writable({ decodeStrings: false, write (chunk, encoding, callback) {
+        appendFileSync(path, chunk)
+        if (isFirst && !chunk.endsWith('\\n')) { appendFileSync(path + '.died', ''); process.exit(3) }
+        callback()
+      } })
+    }`)
+  const { stream } = open({ target: dying, options: { path }, onFull: 'block', capacity: '64kb' })
+  const line = `"${'x'.repeat(200_000)}"\n`
+  stream.write(line)
+  await load(stream, 0, 100)
+  await finish(stream)
+  const text = read(path)
+  expect(text.slice(text.indexOf('\n') + 1).startsWith(`${line}{`)).toBe(true)
+  expect(stream.stats()).toMatchObject({ linesWritten: 101, linesSkipped: 0, restarts: 1 })
+})
+
+test('one of several targets that is slow, and goes without lines, is told of each gap where it is', async () => {
+  const [slow, other] = [logPath(), logPath()]
+  const { stream } = open({ targets: [{ target, options: { path: slow, lagMs: 1 } }, { target: 'pino/file', options: { destination: other } }], capacity: '256kb' })
+  let written = 0
+  for (const told = (): number => existsSync(slow) ? read(slow).split('this target took no more').length - 1 : 0; told() < 5; written += 30) {
+    await load(stream, written, written + 30)
+    await setTimeout(4) // more lines a second than it takes, and less than a flood
+  }
+  await finish(stream)
+  const misplaced: string[] = []
+  let next = 0
+  for (const line of read(slow).trimEnd().split('\n')) {
+    const { n, dropped } = JSON.parse(line)
+    if (dropped !== undefined) next += dropped
+    else if (n === next) next++
+    else misplaced.push(line.slice(0, 40))
+  }
+  expect(misplaced).toEqual([])
+  expect(next).toBeGreaterThan(written / 2) // what it went without at the very end is a warning
 })
 
 test('what one of several targets went without is a warning where no line can tell of it', async () => {

@@ -173,16 +173,47 @@ describe('a batch of whole lines', () => {
     expect(counts(ring)).toEqual([3, 13, 0])
   })
 
-  test('has the beginning of a line that takes half of the ring, or whose producer will publish no more', () => {
-    for (const [text, isDone] of [['x'.repeat(CAPACITY / 4), false], ['half', true]] as const) {
-      const { ring, producer, consumer } = newPair()
-      producer.tryPublishPart(text, Flag.First)
-      if (isDone) ring.words[RingWord.ProducerDone] = 1
-      else producer.tryPublishPart(text, 0 as Flag)
-      expect(gather(consumer)).toBe(true)
-      expect(takeBatch(consumer).toString()).toBe(isDone ? text : text + text)
-      expect(consumer.isInsideLine).toBe(true)
+  test('has the beginning of a line for whose next part there may be no room, or whose producer will publish no more', () => {
+    const part = 'x'.repeat(CAPACITY / 4)
+    const { producer, consumer } = newPair()
+    let published = ''
+    for (let parts = 1; parts <= 3; parts++, published += part) {
+      expect(gather(consumer)).toBe(false) // another part still fits
+      expect(producer.tryPublishPart(part, parts === 1 ? Flag.First : 0 as Flag)).toBe(true)
     }
+    expect(gather(consumer)).toBe(true)
+    expect(takeBatch(consumer).toString()).toBe(published)
+    expect(consumer.isInsideLine).toBe(true)
+
+    const done = newPair()
+    done.producer.tryPublishPart('half', Flag.First)
+    done.ring.words[RingWord.ProducerDone] = 1
+    expect(gather(done.consumer)).toBe(true)
+    expect(takeBatch(done.consumer).toString()).toBe('half')
+  })
+
+  test('knows whether the rest of a line that it has the beginning of is there', () => {
+    const ring = createRing(1 << 20)
+    const producer = new Producer(ring)
+    const consumer = new Consumer(ring, noticeOf)
+    const long = 'x'.repeat(600_000) + '\n'
+    expect(producer.tryPublishWithin(long, 1 << 20)).toBe(true)
+    expect(producer.tryPublishWithin('next\n', 1 << 20)).toBe(true)
+    expect(gather(consumer)).toBe(true)
+    let text = takeBatch(consumer).toString()
+    while (consumer.hasRest && consumer.gather(1)) text += takeBatch(consumer).toString()
+    expect({ text, hasRest: consumer.hasRest }).toEqual({ text: long, hasRest: false })
+    expect(gather(consumer)).toBe(true)
+    expect(takeBatch(consumer).toString()).toBe('next\n')
+
+    const givenUp = newPair()
+    givenUp.producer.tryPublishPart('given up', Flag.First)
+    expect(givenUp.consumer.gather()).toBe(true)
+    takeBatch(givenUp.consumer)
+    expect(givenUp.consumer.hasRest).toBe(false)
+    publish(givenUp.producer, 'next\n')
+    givenUp.consumer.look()
+    expect(givenUp.consumer.hasRest).toBe(false)
   })
 
   test('has the beginning of a line that is longer than the gather space, alone', () => {

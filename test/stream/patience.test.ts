@@ -88,6 +88,21 @@ test.each([
   expect(readFileSync(path, 'utf8').trimEnd().split('\n').map(Number)).toEqual(Array.from({ length: 400 }, (_, n) => n))
 })
 
+test('flushSync waits no longer than it was told to for a target that is being loaded, and without a word for as long as that may take', async () => {
+  const target = join(temporaryDirectory(), 'target.js')
+  const path = `${target}.log`
+  writeFileSync(target, `
+    const { appendFileSync } = require('node:fs')
+    const { Writable } = require('node:stream')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${2 * EXIT_TIMEOUT_MS})
+    module.exports = () => new Writable({ write (chunk, encoding, done) { appendFileSync(${JSON.stringify(path)}, chunk); done() } })`)
+  const { code, stdout } = await runScript(`
+    const stream = require('pino-pinned').transport({ target: ${JSON.stringify(target)}, exitTimeout: ${EXIT_TIMEOUT_MS} })
+    stream.write('a line\\n')
+    console.log(stream.flushSync(100), stream.flushSync())`)
+  expect({ code, stdout, text: readFileSync(path, 'utf8') }).toEqual({ code: 0, stdout: 'false true\n', text: 'a line\n' })
+})
+
 test.each([
   ['flushSync', 'stream.flushSync(20000)'],
   ['leaving', 'process.exit()']
