@@ -3,6 +3,7 @@ import { parentPort } from 'node:worker_threads'
 import { readOptions, type Settings } from './options'
 import { dropInCallers } from './resolve-target'
 import type { DropCounts } from './stream/drop-teller'
+import { itself } from './stream/itself'
 import { RingStream } from './stream/ring-stream'
 import { tell } from './stream/tell'
 
@@ -23,19 +24,21 @@ class DropInStream extends RingStream {
 
   /** pino hands over chunks of many lines, cut anywhere; what is accepted or dropped is a line. */
   override write (chunk: string | Uint8Array): boolean {
-    const text = this.#rest + (typeof chunk === 'string' ? chunk : this.#decoder.write(chunk as Buffer))
+    const self = itself(this)
+    const text = self.#rest + (typeof chunk === 'string' ? chunk : self.#decoder.write(chunk as Buffer))
     let from = 0
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
       super.write(text.slice(from, end + 1))
       from = end + 1
     }
-    this.#rest = text.slice(from)
+    self.#rest = text.slice(from)
     return true
   }
 
   override end (): void {
-    if (this.#rest.length > 0) super.write(this.#rest)
-    this.#rest = ''
+    const self = itself(this)
+    if (self.#rest.length > 0) super.write(self.#rest)
+    self.#rest = ''
     super.end()
   }
 

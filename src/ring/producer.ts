@@ -14,6 +14,12 @@ export type Line = string | Uint8Array
 /** Publishes a line as `Producer.tryPublish` does. */
 export type TryPublish = (text: string) => boolean
 
+/** Takes a line while that is quick: {@link Producer}, or who never does. */
+export interface QuickWay { tryPublish: TryPublish }
+
+/** For streams that must look at more than room with each line. */
+export const NO_QUICK_WAY: QuickWay = { tryPublish: () => false }
+
 /** Where a native publisher finds things in a ring; bytes, and indexes of i32 and f64 words. */
 export interface PublisherLayout {
   capacity: number

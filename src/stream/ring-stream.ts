@@ -5,12 +5,14 @@ import { codedError, warn } from '../errors'
 import type { Settings } from '../options'
 import { isSettings, readThreadStreamOptions, type RingStreamOptions } from '../thread-stream-options'
 import { recordBytes } from '../ring/layout'
-import type { Producer } from '../ring/producer'
+import { NO_QUICK_WAY, type Producer, type QuickWay } from '../ring/producer'
 import { awaitsLines, keepNoLonger, keepWhileAwaited } from './awaited'
 import { totalsOf } from './counts'
 import { DropTeller } from './drop-teller'
 import { connectOwn } from './connect-own'
 import type { Connect, Connection } from './connection'
+import { beFound, runOnItself, writtenThrough } from './itself'
+import { METADATA } from './metadata'
 import type { Handle } from './sharing/handle'
 import { type Port, progressWatch } from './port'
 import { RefusalTeller, tellRefusal } from './refusal-teller'
@@ -22,8 +24,6 @@ import { Watcher } from './watcher'
 import type { WriterAccess } from './writer-access'
 import { hasDied, hasExited, leftInRing, notClosed } from './writer-errors'
 
-/** With this property true pino sets `lastLevel` and its like before each write; it costs 160 ns a line. */
-const METADATA = Symbol.for('pino.metadata')
 /** How often the event loop looks while there are drops to tell of, and while somebody waits for 'drain'. */
 const TICK_MS = 100
 const DRAIN_TICK_MS = 5
@@ -40,6 +40,8 @@ const IDLE_PATIENCE_MS = 500
  * failed for good, only if somebody listens), `finish`, `close`, and whatever the target sends.
  */
 export class RingStream extends EventEmitter implements SupervisorHost {
+  static { runOnItself(this.prototype, { except: ['write'] }) } // `write` sees to that itself, at no cost
+
   /** Set by pino while `[METADATA]` is true. */
   lastLevel: number | undefined = undefined
   lastObj: unknown = undefined
@@ -49,6 +51,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   [METADATA] = false
 
   readonly #producer: Producer
+  readonly #quick: QuickWay
   readonly #port: Port
   /** Another one when the stream shares a writer and that one's owner is gone. */
   #writer: WriterAccess
@@ -79,6 +82,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    */
   constructor (options: RingStreamOptions | Settings | Connect) {
     super()
+    beFound(this)
     const connect: Connect = typeof options === 'function'
       ? options
       : () => connectOwn(this, isSettings(options) ? options : readThreadStreamOptions(options))
@@ -92,8 +96,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#handle = handle
     const half = port.ring.capacity / 2
     this.#drainAt = bufferSize === undefined ? half : Math.min(half, recordBytes(bufferSize))
-    // The quick way looks at nothing but room.
-    if (this.#drainAt < half) this.write = this.#writeCarefully
+    this.#quick = this.#drainAt < half ? NO_QUICK_WAY : port.producer
     if (typeof options !== 'function' && !isSettings(options)) this.ref()
     this.on('newListener', (event: string | symbol) => { if (event === 'ready' && !this.#isReady) this.#watchReady() })
     keepWhileAwaited(this)
@@ -118,8 +121,9 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    * @returns false if the line was dropped, or the ring is more than half full: 'drain' will tell when there is room
    */
   write (line: string | Uint8Array): boolean {
-    if (typeof line === 'string' && this.#producer.tryPublish(line)) return true
-    return this.#writeCarefully(line)
+    const self = #quick in this ? this : writtenThrough(this)
+    if (typeof line === 'string' && self.#quick.tryPublish(line)) return true
+    return self.#writeCarefully(line)
   }
 
   #writeCarefully (line: string | Uint8Array): boolean {
@@ -288,7 +292,6 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    * gives a stream with a ring of its own into this stream's writer.
    */
   handle (): Handle { return this.#handle() }
-
   stats (): Stats { return statsOf(this.#port, this.#writer) }
 
   /** Lets the writer's thread hold the process, as a ThreadStream does until `unref`. */
@@ -317,9 +320,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /** @internal */
   onEvent (name: string, args: unknown[]): void { this.emit(name, ...args) }
-
   /** @internal */
   onWarning (error: Error): void { warn(error) }
+  /** @internal */
+  onEnded (): void { this.#finish(); this.#close() }
 
   /** @internal */
   onRestart (restarts: number, reason: Error, sink: string): void {
@@ -372,9 +376,6 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     })
     return true
   }
-
-  /** @internal */
-  onEnded (): void { this.#finish(); this.#close() }
 
   /** @internal The stream's ring has another writer. */
   onMoved ({ writer, handle }: Connection): void {

