@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder'
 import { parentPort } from 'node:worker_threads'
+import { isFatal } from './levels'
 import { readOptions, type Settings } from './options'
 import { dropInCallers } from './resolve-target'
 import type { DropCounts } from './stream/drop-teller'
@@ -12,6 +13,8 @@ import { tell } from './stream/tell'
  * burst of a million lines loses none this way while the machine is busy with something else for a moment.
  */
 const PATIENCE_MS = 50
+/** So long thread-stream's `flushSync` waits at most for lines to be taken from it. After that this thread is not to be held. */
+const MOST_FLUSHING_MS = 10_000
 
 /** The stream behind `transport: { target: 'pino-pinned' }`: it runs in pino's transport thread, which is its producer. */
 class DropInStream extends RingStream {
@@ -22,16 +25,22 @@ class DropInStream extends RingStream {
     return settings.onFull === 'block' ? Infinity : PATIENCE_MS
   }
 
-  /** pino hands over chunks of many lines, cut anywhere; what is accepted or dropped is a line. */
+  /**
+   * pino hands over chunks of many lines, cut anywhere; what is accepted or dropped is a line. After a fatal one, which is
+   * always the last, it waits until the chunk is taken, to go on, and perhaps die, with the line out: so this waits too.
+   */
   override write (chunk: string | Uint8Array): boolean {
     const self = itself(this)
     const text = self.#rest + (typeof chunk === 'string' ? chunk : self.#decoder.write(chunk as Buffer))
     let from = 0
+    let line = ''
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
-      super.write(text.slice(from, end + 1))
+      line = text.slice(from, end + 1)
+      super.write(line)
       from = end + 1
     }
     self.#rest = text.slice(from)
+    if (isFatal(line)) self.flushSync(undefined, MOST_FLUSHING_MS)
     return true
   }
 

@@ -39,3 +39,12 @@ export function levelOfText (line: string): number | undefined {
   const level = Number.parseInt(value, 10)
   return Number.isNaN(level) ? undefined : level
 }
+
+/** A level as a formatter may write it, which pino puts in front too: under any key, pino's label, or what Google's logging calls it. */
+const FATAL_IN_FRONT = /^\{"[^"]*":(?:"(?:fatal|critical)"|60[,}])/i
+
+/** Whether pino made the line by `fatal()`, as far as it shows. Custom levels above are not flushed by pino. */
+export function isFatal (line: string): boolean {
+  const level = levelOfText(line)
+  return level === undefined ? FATAL_IN_FRONT.test(line) : level === HIGHEST_SLOT * LEVEL_STEP
+}

@@ -46,6 +46,14 @@ export interface PortSettings {
   exitTimeout: number
 }
 
+/** How long a wait may take beside its time without progress, in milliseconds. */
+export interface Limits {
+  /** Longest time without progress while the sink is not to blame; without it, ten seconds. */
+  startPatienceMs?: number
+  /** Longest time in all. */
+  mostMs?: number
+}
+
 /**
  * One producer's way to the writer: what happens to a line when the quick way is closed, and every wait for the writer.
  * It knows no events and no event loop.
@@ -207,27 +215,26 @@ export class Port {
    * Waits until everything published so far is delivered.
    *
    * @param patienceMs longest time without progress, in milliseconds
-   * @param startPatienceMs the same while the sink is not to blame
    * @returns false if that time ran out, or nobody will take the lines
    */
-  flushSync (patienceMs: number, startPatienceMs = START_PATIENCE_MS): boolean {
+  flushSync (patienceMs: number, limits?: Limits): boolean {
     const number = this.requestFlush()
-    if (!this.waitFor(() => this.isFlushed(number), patienceMs, startPatienceMs)) {
+    if (!this.waitFor(() => this.isFlushed(number), patienceMs, limits)) {
       if (patienceMs >= this.#settings.exitTimeout) this.#progressAtTimeout = this.progress
       return false
     }
-    return !this.producer.hasUntold || this.#flushNotice(patienceMs, startPatienceMs)
+    return !this.producer.hasUntold || this.#flushNotice(patienceMs, limits)
   }
 
   /** There was no room to tell of the drops before; there is now. */
-  #flushNotice (patienceMs: number, startPatienceMs: number): boolean {
+  #flushNotice (patienceMs: number, limits: Limits | undefined): boolean {
     const number = this.requestFlush()
-    return this.waitFor(() => this.isFlushed(number), patienceMs, startPatienceMs)
+    return this.waitFor(() => this.isFlushed(number), patienceMs, limits)
   }
 
   /** As `flushSync`, but without a wait if the sink is stuck. */
-  flushUnlessStuck (patienceMs: number): boolean {
-    return this.isStuck ? this.isFlushed(this.requestFlush()) : this.flushSync(patienceMs)
+  flushUnlessStuck (patienceMs: number, limits: Limits): boolean {
+    return this.isStuck ? this.isFlushed(this.requestFlush()) : this.flushSync(patienceMs, limits)
   }
 
   /** A flush has waited in vain, and the sink has taken nothing since. */
@@ -236,15 +243,16 @@ export class Port {
   /**
    * Blocks the thread until `isDone`, keeping a writer alive meanwhile.
    *
-   * @returns false if `patienceMs` went by without progress, or nobody will take the lines
+   * @returns false if `patienceMs` went by without progress, or `mostMs` in all, or nobody will take the lines
    */
-  waitFor (isDone: () => boolean, patienceMs: number, startPatienceMs = START_PATIENCE_MS): boolean {
+  waitFor (isDone: () => boolean, patienceMs: number, { startPatienceMs, mostMs = Infinity }: Limits = {}): boolean {
     const hasStopped = progressWatch(this, patienceMs, startPatienceMs)
+    const whole = new Patience()
     while (!isDone()) {
       if (this.#keeper.isOver) return isDone() // asked again: a writer that has ended as it was told to is over too
       this.#keeper.keepAlive()
       Atomics.wait(this.#words, RingWord.Flushed, Atomics.load(this.#words, RingWord.Flushed), LOOK_MS)
-      if (hasStopped()) return isDone()
+      if (hasStopped() || whole.look() > mostMs) return isDone()
     }
     return true
   }

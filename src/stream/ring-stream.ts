@@ -179,12 +179,13 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    * @param patienceMs longest time without progress, in milliseconds. Default: the option `exitTimeout` (ten seconds while the
    *   writer's thread is on its way up, or the writer of a file has no core), but no time at all if a flush has waited in vain
    *   and the sink has taken nothing since: pino flushes so with each `fatal` line
+   * @param mostMs longest time in all
    * @returns false if that time ran out, or nobody will take the lines that are left
    */
-  flushSync (patienceMs?: number): boolean {
+  flushSync (patienceMs?: number, mostMs = Infinity): boolean {
     if (this.#writer.isOver || this.#writer.hasEnded) return this.#port.used === 0
     const isGiven = typeof patienceMs === 'number' && !Number.isNaN(patienceMs)
-    return isGiven ? this.#port.flushSync(patienceMs, patienceMs) : this.#port.flushUnlessStuck(this.#exitTimeout)
+    return isGiven ? this.#port.flushSync(patienceMs, { startPatienceMs: patienceMs, mostMs }) : this.#port.flushUnlessStuck(this.#exitTimeout, { mostMs })
   }
 
   /**

@@ -6,6 +6,8 @@ import { runScript, scriptFile, temporaryDirectory } from '../support/process'
 
 const PINO_PINNED = join(__dirname, '..', '..', 'dist', 'index.js')
 
+const APPEND_TARGET = join(__dirname, '..', 'fixtures', 'append-target.js')
+
 const config = (options: object): string => `require('pino')({ transport: { target: ${JSON.stringify(PINO_PINNED)}, options: ${JSON.stringify(options)} } })`
 
 test.each([
@@ -26,7 +28,7 @@ test.each([
 test('with an inner target, resolved from the application\'s main file', async () => {
   const path = join(temporaryDirectory(), 'app.log')
   const { code, stderr } = await runScript(`
-    const logger = ${config({ target: join(__dirname, '..', 'fixtures', 'append-target.js'), options: { path } })}
+    const logger = ${config({ target: APPEND_TARGET, options: { path } })}
     for (let line = 0; line < 1000; line++) logger.info({ line })
     process.exit()
   `)
@@ -119,4 +121,60 @@ test.each([
   expect(code).toBe(0)
   expect(stderr).toContain(why)
   expect(ms).toBeLessThan(10_000) // what pino gives a transport to end
+})
+
+/** How often each of what follows must come out the same: what it is about is lost by a few milliseconds. */
+const ROUNDS = 3
+
+const toFile = (path: string): object => ({ destination: path })
+
+test.each([
+  ['', 'in a file', toFile, ''],
+  ['', 'in a file under one of several targets', (path: string) => ({ targets: [{ target: 'pino/file', options: { destination: path } }, { target: 'pino/file', options: { destination: '/dev/null' } }] }), ''],
+  ['', 'with a target that has it written', (path: string) => ({ target: APPEND_TARGET, options: { path } }), ''],
+  [', its level a label,', 'in a file', toFile, 'formatters: { level: (label) => ({ level: label }) }'],
+  [', its level a label in capitals,', 'in a file', toFile, 'formatters: { level: (label) => ({ level: label.toUpperCase() }) }'],
+  [', its level under another key,', 'in a file', toFile, "formatters: { level: (label, level) => ({ severity: level === 60 ? 'CRITICAL' : 'DEFAULT', level }) }"],
+  [' beside custom levels', 'in a file', toFile, 'customLevels: { audit: 35, doom: 70 }']
+])('when fatal() returns the line%s is %s, and those before it: SIGKILL takes none of them', async (_, where, options, loggerOptions) => {
+  for (let round = 0; round < ROUNDS; round++) {
+    const path = join(temporaryDirectory(), 'app.log')
+    const { signal } = await runScript(`
+      const pino = require('pino')
+      const stream = pino.transport({ target: ${JSON.stringify(PINO_PINNED)}, options: ${JSON.stringify(options(path))} })
+      const logger = pino({ ${loggerOptions} }, stream)
+      stream.once('ready', () => {
+        logger.info('before')
+        logger.fatal('the end')
+        process.kill(process.pid, 'SIGKILL')
+      })
+    `)
+    const messages = readFileSync(path, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line).msg)
+    expect({ signal, where, messages }).toEqual({ signal: 'SIGKILL', where, messages: ['before', 'the end'] })
+  }
+})
+
+/** An application whose target says when it is given a line. */
+const withTarget = (taking: string, logger: string): string => `
+  const stream = require('pino').transport({ target: ${JSON.stringify(PINO_PINNED)}, options: ${JSON.stringify({
+    target: scriptFile(`
+      const { Writable } = require('node:stream')
+      const { parentPort } = require('node:worker_threads')
+      module.exports = () => new Writable({ write () { parentPort.postMessage({ code: 'EVENT', name: 'given', args: [] })
+        ${taking} } })`, 'target.js'),
+    exitTimeout: 300
+  })} })
+  const logger = require('pino')(stream)
+  ${logger}`
+
+test('fatal() waits for a target that takes nothing once, not with each line', async () => {
+  const { code, stdout } = await runScript(withTarget('', `
+    stream.once('ready', () => {
+      const before = performance.now()
+      for (let line = 0; line < 20; line++) logger.fatal('again')
+      console.log(performance.now() - before)
+      process.exit()
+    })`))
+  expect(code).toBe(0)
+  expect(Number(stdout)).toBeLessThan(20 * 300 / 2)
 })
