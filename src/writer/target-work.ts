@@ -42,7 +42,8 @@ export class TargetWork {
 
   /**
    * The targets have been told to end, and may be at work on what does not show: a busy event loop can be seen. From now on
-   * it looks by itself; that does not hold the thread.
+   * it looks by itself. That holds the thread, as under thread-stream: the loop of one that waits for a target which never
+   * calls back is empty, and a thread that ends by itself before the target has closed is taken for dead.
    */
   watchClosing (): void {
     const start = performance.now()
@@ -53,7 +54,7 @@ export class TargetWork {
       last = now
       const isBusy = utilization > LEAST_UTILIZATION && performance.now() - start <= MOST_CLOSING_MS
       if (this.#haveMoved() || isBusy) this.#show()
-    }, LOOK_MS).unref()
+    }, LOOK_MS)
   }
 
   #haveMoved (): boolean { return this.#backlogs.filter((backlog) => backlog.hasMoved()).length > 0 }

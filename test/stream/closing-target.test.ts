@@ -75,6 +75,15 @@ const STAGE = `
     return stage
   }, { parse: 'lines', enablePipelining: true })`
 
+/** Tells each time it is loaded, and never calls back: its event loop has nothing to do. */
+const STUCK = `
+  const fs = require('node:fs')
+  const { Writable } = require('node:stream')
+  module.exports = ({ path }) => {
+    fs.appendFileSync(path, 'loaded\\n')
+    return new Writable({ write () {} })
+  }`
+
 const EXIT_TIMEOUT_MS = 1000
 const LINES = 1000
 
@@ -119,6 +128,13 @@ describe.each(WAYS)('a process that leaves %s', (_, leave) => {
     expect({ code, stderr, lines: readFileSync(path, 'utf8').split('\n').length - 1 }).toEqual({ code: 0, stderr: '', lines: LINES })
   }, 180_000)
 })
+
+test.each(WAYS)('a target that never calls back is not taken for dead, and loaded again, by a process that leaves %s', async (_, leave) => {
+  const path = join(temporaryDirectory(), 'target.log')
+  const { code, stderr } = await runApplication(program(STUCK, one(JSON.stringify({ path })), leave))
+  expect({ code, loads: readFileSync(path, 'utf8') }).toEqual({ code: 0, loads: 'loaded\n' })
+  expect(stderr).not.toContain('died')
+}, 180_000)
 
 describe('a target that waits for a peer when it closes', () => {
   let server: Server

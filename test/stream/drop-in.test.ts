@@ -178,3 +178,17 @@ test('fatal() waits for a target that takes nothing once, not with each line', a
   expect(code).toBe(0)
   expect(Number(stdout)).toBeLessThan(20 * 300 / 2)
 })
+
+test('a target that never calls back is not told of as dead when the process leaves: stderr says what was left, and no more', async () => {
+  for (let round = 0; round < ROUNDS; round++) {
+    const { code, stderr } = await runScript(withTarget('', "stream.once('given', () => process.exit())\nlogger.info('x')"))
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/^\(node:\d+\) \[ERR_PINO_PINNED_TIMEOUT\] Error: end: .* up to 1 is left in the ring\n$/)
+  }
+})
+
+test('one whose thread ends by itself is', async () => {
+  const { code, stderr } = await runScript(withTarget('process.exit(0)', "stream.once('writer-restart', () => process.exit())\nlogger.info('x')"))
+  expect(code).toBe(0)
+  expect(stderr).toMatch(/the log writer died and is started again .* exited with code 0/)
+})
