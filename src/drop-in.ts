@@ -25,6 +25,9 @@ class DropInStream extends RingStream {
     return settings.onFull === 'block' ? Infinity : PATIENCE_MS
   }
 
+  /** The process may be leaving, and waits for this thread. */
+  protected override endPatienceMs (exitTimeout: number): number { return exitTimeout }
+
   /**
    * pino hands over chunks of many lines, cut anywhere; what is accepted or dropped is a line. After a fatal one, which is
    * always the last, it waits until the chunk is taken, to go on, and perhaps die, with the line out: so this waits too.
@@ -55,12 +58,15 @@ class DropInStream extends RingStream {
   override onEvent (name: string, args: unknown[]): void { send(name, args) }
 
   /** An 'error' of ours would end the application, and so would the next line after a 'close': lines are dropped and counted. */
-  override onFailed (error: Error): void {
-    this.onWarning(error)
-  }
+  override onFailed (error: Error): void { this.onWarning(error) }
+  protected override tellError (error: Error): void { this.onWarning(error) }
 
-  /** Straight to stderr: the main thread, which prints what a worker warns of, may be waiting for this one to end. */
-  override onWarning (error: Error & { code?: string }): void {
+  /**
+   * Straight to stderr: the main thread, which prints what a worker warns of, may be waiting for this one to end. What an inner
+   * target warns of goes the way it goes from any transport of pino's: the application hears it.
+   */
+  override onWarning (error: Error & { code?: string }, isTargets = false): void {
+    if (isTargets && parentPort !== null) return parentPort.postMessage({ code: 'WARNING', err: error })
     const code = error.code === undefined ? '' : `[${error.code}] `
     if (process.env.NODE_NO_WARNINGS !== '1' && !process.execArgv.includes('--no-warnings')) tell(`(node:${process.pid}) ${code}${error.name}: ${error.message}\n`)
   }

@@ -54,7 +54,7 @@ export type WriterMessage =
   | { code: 'RINGS' }
   /** To be emitted by the stream. */
   | { code: 'EVENT', name: string, args: unknown }
-  /** Something the user should know; logging goes on. */
+  /** Something the user should know; logging goes on. A target that sends this leaves the details out. */
   | { code: 'WARNING', err: Error, details?: ErrorDetails }
   /** The sink failed for good (`isFinal`), or the target did and a new one may do better. A target that sends this leaves that word out. */
   | { code: 'ERROR', err: Error, isFinal?: boolean, details?: ErrorDetails }

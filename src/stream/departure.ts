@@ -4,7 +4,6 @@ import type { Leaver } from './process-exit'
 import type { SignalLeaver } from './signals'
 import type { Supervisor } from './supervisor'
 import { tell } from './tell'
-import { notClosed } from './writer-errors'
 
 /** How a stream leaves with the process: everything accepted is delivered, in bounded time, without an event loop. */
 export class Departure implements Leaver, SignalLeaver {
@@ -53,9 +52,8 @@ export class Departure implements Leaver, SignalLeaver {
     const hasEnded = isFlushed && (!this.#ends || port.waitFor(() => supervisor.hasEnded, patienceMs))
     const linesLeft = port.linesLeft + supervisor.othersLinesLeft
     if (hasEnded) return
-    const { closingTarget } = supervisor
-    if (closingTarget !== undefined) tell(`pino-pinned: ${notClosed(closingTarget).message} (exitTimeout: ${this.#exitTimeout} ms)\n`)
-    else if (linesLeft > 0) tell(`pino-pinned: up to ${linesLeft} lines were left: ${this.#reason}\n`)
+    if (linesLeft > 0) tell(`pino-pinned: up to ${linesLeft} lines were left: ${this.#reason}\n`)
+    else if (supervisor.closingTarget !== undefined) tell(`pino-pinned: what the target still holds may be lost: ${this.#reason}\n`)
   }
 
   /** A sink that has taken nothing while others were waited for, or a flush was, has had that time already. */
@@ -66,7 +64,8 @@ export class Departure implements Leaver, SignalLeaver {
   }
 
   get #reason (): string {
-    const { stalledBy, isOver } = this.#supervisor
+    const { stalledBy, isOver, closingTarget } = this.#supervisor
+    if (closingTarget !== undefined) return `${closingTarget} has all lines and has not closed (exitTimeout: ${this.#exitTimeout} ms)`
     const cause = stalledBy === undefined ? '' : `, ${stalledBy}`
     // Why a target failed it has said in a message, for which there is no event loop any more.
     return isOver ? `the sink failed${cause}` : `the sink took nothing any more${cause} (exitTimeout: ${this.#exitTimeout} ms)`

@@ -86,13 +86,13 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     const connect: Connect = typeof options === 'function'
       ? options
       : () => connectOwn(this, isSettings(options) ? options : readThreadStreamOptions(options))
-    const { port, writer, exitTimeout, endPatienceMs, bufferSize, handle } = connect(this)
+    const { port, writer, exitTimeout, isTarget, bufferSize, handle } = connect(this)
     this.#port = port
     this.#producer = port.producer
     this.#drops = new DropTeller(port.ring, (counts) => this.emit('drop', counts))
     this.#writer = writer
     this.#exitTimeout = exitTimeout
-    this.#endPatienceMs = endPatienceMs
+    this.#endPatienceMs = this.endPatienceMs(exitTimeout, isTarget)
     this.#handle = handle
     const half = port.ring.capacity / 2
     this.#drainAt = bufferSize === undefined ? half : Math.min(half, recordBytes(bufferSize))
@@ -113,6 +113,11 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   /** @internal How long a line waits for room before it is dropped. */
   patienceMs (settings: Pick<Settings, 'onFull'>): number {
     return settings.onFull === 'block' ? Infinity : 0
+  }
+
+  /** What a target does with its lines in the end nobody sees; and `end` keeps nobody from his work. */
+  protected endPatienceMs (exitTimeout: number, isTarget: boolean): number {
+    return isTarget ? Math.max(FLUSH_PATIENCE_MS, exitTimeout) : exitTimeout
   }
 
   /**
@@ -232,8 +237,8 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   #giveUp (): void {
     const linesLeft = this.#port.linesLeft + this.#writer.othersLinesLeft
     const { closingTarget } = this.#writer
-    if (closingTarget !== undefined) this.#tellError(notClosed(closingTarget))
-    else if (linesLeft > 0) this.#tellError(leftInRing('end', linesLeft, this.#writer.stalledBy))
+    if (closingTarget !== undefined) this.#failed(notClosed(closingTarget, linesLeft))
+    else if (linesLeft > 0) this.#failed(leftInRing('end', linesLeft, this.#writer.stalledBy))
     else this.#finish() // what does not end has none to lose
     this.#writer.abandon()
     this.#close()
@@ -338,16 +343,18 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    * listener must not throw.
    */
   onFailed (error: Error): void {
-    this.#tellError(error)
+    this.#failed(error)
     this.#close()
   }
 
-  #tellError (error: Error): void {
+  #failed (error: Error): void {
     this.#error = error
-    process.nextTick(() => {
-      if (this.listenerCount('error') > 0) this.emit('error', error)
-      else this.onWarning(error)
-    })
+    process.nextTick(() => this.tellError(error))
+  }
+
+  protected tellError (error: Error): void {
+    if (this.listenerCount('error') > 0) this.emit('error', error)
+    else this.onWarning(error)
   }
 
   /** A write that nobody will take. Returns whether anybody has heard of it. */

@@ -7,7 +7,7 @@ import type { Handle, Sharing } from './sharing/handle'
 import { giveRingUp, keepRing, letRingGo, NOBODY } from './sharing/keeping'
 import { Port, progressWatch } from './port'
 import { addLeaver, removeLeaver } from './process-exit'
-import { type Connection, endPatienceMs } from './connection'
+import type { Connection } from './connection'
 import type { RingStream } from './ring-stream'
 import { leaveOnSignals, onSignals } from './signals'
 import { Supervisor } from './supervisor'
@@ -63,7 +63,7 @@ export function startWriter (stream: RingStream, settings: Settings, shared?: { 
     return supervisor.share()
   }
   const { exitTimeout, sync } = settings
-  return { port, writer: supervisor, exitTimeout, endPatienceMs: endPatienceMs(settings.sink.kind === 'target', exitTimeout), bufferSize: sync ? undefined : settings.bufferSize, handle }
+  return { port, writer: supervisor, exitTimeout, isTarget: settings.sink.kind === 'target', bufferSize: sync ? undefined : settings.bufferSize, handle }
 }
 
 /** Apart from the stream: what is made here lives as long as the writer, and must not hold the stream. */

@@ -3,7 +3,8 @@ export interface SupervisorHost {
   onReady (): void
   /** A message of the target's own, to be emitted by the stream. */
   onEvent (name: string, args: unknown[]): void
-  onWarning (error: Error): void
+  /** @param isTargets whether the target sent it, as a message of its own */
+  onWarning (error: Error, isTargets?: boolean): void
   /** @param sink where the writer's lines go, in the user's words */
   onRestart (restarts: number, reason: Error, sink: string): void
   /** The event loop has nothing left to do: holds it if somebody waits for something, and says whether. */

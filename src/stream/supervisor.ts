@@ -283,7 +283,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
         return host?.onReady()
       case 'RINGS': return this.#roster.look()
       case 'EVENT': return host?.onEvent(message.name, Array.isArray(message.args) ? message.args : [message.args])
-      case 'WARNING': return host?.onWarning(Object.assign(asError(message.err), message.details))
+      case 'WARNING': return host?.onWarning(Object.assign(asError(message.err), message.details), message.details === undefined)
       case 'ERROR':
         if (generation !== this.#generation) return // what its successor does is what counts
         this.#reason = Object.assign(asError(message.err), message.details)

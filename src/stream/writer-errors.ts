@@ -27,9 +27,13 @@ export function sinkFailed (cause: string | undefined, sink: string): Error {
     : codedError(cause, `${cause}: cannot write to ${sink}`)
 }
 
-/** @param target in the user's words */
-export function notClosed (target: string): Error {
-  return codedError('ERR_PINO_PINNED_TIMEOUT', `end: the target ${target} has all lines and has not closed, what it still holds may be lost`)
+/**
+ * @param target in the user's words
+ * @param lines at most so many that it has not let go of, as far as it shows
+ */
+export function notClosed (target: string, lines: number): Error {
+  const left = lines === 0 ? 'what it still holds may be lost' : `up to ${lines} ${lines === 1 ? 'is' : 'are'} left there`
+  return codedError('ERR_PINO_PINNED_TIMEOUT', `end: the target ${target} has all lines and has not closed, ${left}`)
 }
 
 /** @param sink where its lines go, in the user's words */

@@ -314,7 +314,9 @@ export class StreamWriter {
       if (rest.length > 0) this.#target.write(rest)
     }
     this.#several.tellUntold()
-    this.#work.watchClosing()
+    const watch = this.#work.watchClosing()
+    // Of a target that never calls back the event loop is empty; a thread that ends before the target has closed counts as dead.
+    process.on('beforeExit', () => { if (!this.#isNoneLeft) watch.ref() })
     this.#thread.closing()
     this.#target.end()
   }
@@ -330,11 +332,13 @@ export class StreamWriter {
     setImmediate(() => process.exit(0))
   }
 
-  /** The thread has nothing left to do, or the target exits. Told to end, it is done if it has nothing left, as far as it shows. */
+  /** The thread has nothing left to do, or the target exits. Told to end, it is done if nothing is left. */
   #exits (): void {
-    if (!this.#isEnding || this.#isDead) return
-    if (this.#holding.length === 0 || (!this.#canFlush && this.#work.isNoneLeft)) this.#settleEnd()
+    if (this.#isEnding && !this.#isDead && this.#isNoneLeft) this.#settleEnd()
   }
+
+  /** As far as the target shows, it has handed on all lines. */
+  get #isNoneLeft (): boolean { return this.#holding.length === 0 || (!this.#canFlush && this.#work.isNoneLeft) }
 
   #settleEnd (): void {
     this.#isDead = true // a flush that answers now would release less

@@ -42,19 +42,18 @@ export class TargetWork {
 
   /**
    * The targets have been told to end, and may be at work on what does not show: a busy event loop can be seen. From now on
-   * it looks by itself. That holds the thread, as under thread-stream: the loop of one that waits for a target which never
-   * calls back is empty, and a thread that ends by itself before the target has closed is taken for dead.
+   * it looks by itself, which holds the thread only as `ref` of what it returns is called.
    */
-  watchClosing (): void {
+  watchClosing (): NodeJS.Timeout {
     const start = performance.now()
     let last = performance.eventLoopUtilization()
-    setInterval(() => {
+    return setInterval(() => {
       const now = performance.eventLoopUtilization()
       const { utilization } = performance.eventLoopUtilization(now, last)
       last = now
       const isBusy = utilization > LEAST_UTILIZATION && performance.now() - start <= MOST_CLOSING_MS
       if (this.#haveMoved() || isBusy) this.#show()
-    }, LOOK_MS)
+    }, LOOK_MS).unref()
   }
 
   #haveMoved (): boolean { return this.#backlogs.filter((backlog) => backlog.hasMoved()).length > 0 }

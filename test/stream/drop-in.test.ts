@@ -183,7 +183,7 @@ test('a target that never calls back is not told of as dead when the process lea
   for (let round = 0; round < ROUNDS; round++) {
     const { code, stderr } = await runScript(withTarget('', "stream.once('given', () => process.exit())\nlogger.info('x')"))
     expect(code).toBe(0)
-    expect(stderr).toMatch(/^\(node:\d+\) \[ERR_PINO_PINNED_TIMEOUT\] Error: end: .* up to 1 is left in the ring\n$/)
+    expect(stderr).toMatch(/^\(node:\d+\) \[ERR_PINO_PINNED_TIMEOUT\] Error: end: .* up to 1 is left there\n$/)
   }
 })
 
@@ -191,4 +191,19 @@ test('one whose thread ends by itself is', async () => {
   const { code, stderr } = await runScript(withTarget('process.exit(0)', "stream.once('writer-restart', () => process.exit())\nlogger.info('x')"))
   expect(code).toBe(0)
   expect(stderr).toMatch(/the log writer died and is started again .* exited with code 0/)
+})
+
+test.each(['pino', 'pino9'])('what an inner target warns of the application hears as a warning, once (%s)', async (pino) => {
+  const target = scriptFile(`
+    require('node:worker_threads').parentPort.postMessage({ code: 'WARNING', err: new Error('careful') })
+    module.exports = () => new (require('node:stream').Writable)({ write (chunk, encoding, callback) { callback() } })`, 'target.js')
+  const { code, stdout, stderr } = await runScript(`
+    const hold = setInterval(() => {}, 1000)
+    process.on('warning', ({ message }) => {
+      console.log(message)
+      clearInterval(hold)
+    })
+    require('${pino}')(${JSON.stringify({ transport: { target: PINO_PINNED, options: { target } } })}).info('x')`)
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'careful\n' })
+  expect(stderr.match(/careful/g)).toHaveLength(1)
 })

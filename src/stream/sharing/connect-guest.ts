@@ -2,7 +2,7 @@ import { Guest, type GuestHost, openGuestWords } from './guest'
 import type { Handle } from './handle'
 import { Port } from '../port'
 import { addLeaver, type Leaver, removeLeaver } from '../process-exit'
-import { type Connect, endPatienceMs } from '../connection'
+import type { Connect } from '../connection'
 import type { RingStream } from '../ring-stream'
 
 /** How an attached stream leaves with its thread. Its lines need nobody to wait: they are in shared memory. */
@@ -56,7 +56,7 @@ export function connectTo (handle: Handle): Connect {
     forgotten.register(stream, { guest, departure })
     guest.listen(weakly(stream))
     if (handle.isTarget) stream.on('message', (message: unknown) => guest.post(message))
-    return { port, writer: guest, exitTimeout: settings.exitTimeout, endPatienceMs: endPatienceMs(handle.isTarget, settings.exitTimeout), bufferSize: undefined, handle: () => handle }
+    return { port, writer: guest, exitTimeout: settings.exitTimeout, isTarget: handle.isTarget, bufferSize: undefined, handle: () => handle }
   }
 }
 

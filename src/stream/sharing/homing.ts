@@ -4,7 +4,7 @@ import { codedError } from '../../errors'
 import { createRing, LEAST_CAPACITY_BYTES } from '../../ring/layout'
 import type { Settings } from '../../options'
 import { release } from './claims'
-import { type Connection, endPatienceMs } from '../connection'
+import type { Connection } from '../connection'
 import { Guest, openGuestWords } from './guest'
 import type { Handle } from './handle'
 import { HomeSearch } from './home-search'
@@ -87,7 +87,7 @@ export class Homing implements Leaver, SignalLeaver {
 
   get connection (): Connection {
     const { exitTimeout, sync, bufferSize, sink } = this.#settings
-    return { port: this.#port, writer: this.#writer, exitTimeout, endPatienceMs: endPatienceMs(sink.kind === 'target', exitTimeout), bufferSize: sync ? undefined : bufferSize, handle: () => this.handle() }
+    return { port: this.#port, writer: this.#writer, exitTimeout, isTarget: sink.kind === 'target', bufferSize: sync ? undefined : bufferSize, handle: () => this.handle() }
   }
 
   /** Waits for a writer if there is none yet: whoever has claimed it is about to say where it is. */
