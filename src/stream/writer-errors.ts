@@ -63,6 +63,6 @@ export function fromWords ({ code, message }: InWords): Error {
 /** Errors of some classes cross between threads as plain objects, and a target may send anything. */
 export function asError (reason: unknown): Error {
   if (reason instanceof Error) return reason
-  const { message } = (reason ?? {}) as { message?: unknown }
+  const message = typeof reason === 'string' ? reason : (reason as { message?: unknown } | null | undefined)?.message
   return new Error(typeof message === 'string' ? message : show(reason), { cause: reason })
 }

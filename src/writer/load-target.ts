@@ -63,7 +63,9 @@ function requirableAfter (error: NodeJS.ErrnoException, url: string): (() => unk
   }
   if (/\.c?ts$/.test(path)) {
     return () => {
-      registerTypeScript()
+      try {
+        registerTypeScript()
+      } catch {} // another loader may take it: tsx does, with a TypeScript that ts-node does not know
       return requireFile(path)
     }
   }

@@ -19,8 +19,9 @@ const SHORTEST_SLEEP_MS = 1
 /** A turn of an event loop that finds nothing costs 0.2 ms: when none has found anything for this long, they come this far apart. */
 const QUIET_MS = 1000
 const QUIET_SLEEP_MS = 30
-/** While a target has enough, its 'drain' wakes us; orders of the owner can wait a little. */
+/** While a target has enough, its 'drain' wakes us; orders of the owner can wait a little, and longer when that has gone on for long. */
 const FULL_SLEEP_MS = 50
+const QUIET_FULL_SLEEP_MS = 100
 /** How long a target that was asked to flush may take before it is judged by what it shows of its buffers. */
 const FLUSH_PATIENCE_MS = 1000
 /** A target's flush may mean an fsync: unasked, not more often than this, unless the ring fills. */
@@ -183,7 +184,8 @@ export class StreamWriter {
     clearTimeout(this.#timer)
     const isQuiet = performance.now() - this.#workedAt > QUIET_MS
     const sleepMs = Math.max(isQuiet ? QUIET_SLEEP_MS : SHORTEST_SLEEP_MS, waiter.nextSleepMs())
-    this.#timer = setTimeout(() => this.#tick(), this.#isFull ? FULL_SLEEP_MS : sleepMs)
+    const fullSleepMs = isQuiet ? QUIET_FULL_SLEEP_MS : FULL_SLEEP_MS
+    this.#timer = setTimeout(() => this.#tick(), this.#isFull ? fullSleepMs : sleepMs)
   }
 
   /** One batch of a ring to the target. Returns whether there was any. */

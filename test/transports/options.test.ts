@@ -118,3 +118,23 @@ describe.each(Object.entries(CASES))('%s', (_, each) => {
     expect(await leftBehind(makeLogger, each)).toEqual(expected)
   })
 })
+
+test('TypeScript that ts-node, though there, fails at is left to another loader', async () => {
+  const directory = application({
+    'target.cts': FILES['target.cts'],
+    // As tsx is, beside a TypeScript that ts-node does not know.
+    'loader.js': `
+      const Module = require('node:module')
+      const { readFileSync } = require('node:fs')
+      const { _resolveFilename: resolve } = Module
+      Module._resolveFilename = (name, ...more) => {
+        if (name === 'ts-node/register') throw new TypeError('on purpose')
+        return resolve(name, ...more)
+      }
+      require.extensions['.cts'] = (module, file) => module._compile(require('esbuild').transformSync(readFileSync(file, 'utf8'), { loader: 'ts', format: 'cjs' }).code, file)`,
+    'app.js': "require('pino')(require('pino-pinned').transport({ target: require.resolve('./target.cts'), worker: { execArgv: ['--require', './loader.js'] } })).info('hello')"
+  })
+  const { code, stderr } = await runCommand(process.execPath, ['app.js'], { cwd: directory })
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(readFileSync(join(directory, 'app.log'), 'utf8')).toContain('"msg":"hello"')
+})
