@@ -10,9 +10,12 @@ export function nameOf (errno: number): string {
   return name
 }
 
+/** What file systems answer and neither libuv nor Node has a name for (Linux's numbers, of most machines). */
+const OTHERS: Readonly<Record<number, string>> = process.platform === 'linux' ? { 117: 'EUCLEAN', 126: 'ENOKEY', 127: 'EKEYEXPIRED' } : {}
+
 /** libuv has no names for EDQUOT and ESTALE, and `fs` throws them as unknown errors. */
 function lookUp (errno: number): string {
   const name = getSystemErrorName(errno)
   if (/^E\w+$/.test(name)) return name
-  return Object.entries(constants.errno).find(([, number]) => number === -errno)?.[0] ?? name
+  return Object.entries(constants.errno).find(([, number]) => number === -errno)?.[0] ?? OTHERS[-errno] ?? name
 }

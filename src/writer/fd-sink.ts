@@ -56,8 +56,8 @@ export class FdSink {
   /** Opened again, it is the very file, or FIFO, that it was before: that has what it took. */
   get isSameFile (): boolean { return this.#isSameFile }
 
-  /** Of a regular file, in bytes; any other is as long as can be. */
-  get size (): number { return this.#isRegular ? fstatSync(this.#fd).size : Infinity }
+  /** Of a regular file, in bytes, or NaN where that can't be told; any other is as long as can be. */
+  get size (): number { return this.#isRegular ? statsOf(this.#fd)?.size ?? NaN : Infinity }
 
   /** Whether it is a file whose last byte is no newline. */
   get endsInsideLine (): boolean {
@@ -117,9 +117,9 @@ export class FdSink {
   #takeKept (path: string): boolean {
     const end = addon?.keptEnd?.(this.#key) ?? -1
     if (end < 0) return false
-    const kept = fstatSync(end)
+    const kept = statsOf(end)
     const found = statSync(path, { throwIfNoEntry: false })
-    if (found?.dev !== kept.dev || found.ino !== kept.ino) {
+    if (kept === undefined || found?.dev !== kept.dev || found.ino !== kept.ino) {
       addon!.keepEnd!(this.#key, -1)
       return false
     }
@@ -192,7 +192,7 @@ export class FdSink {
 
   /** Whether a path that we opened leads here no more, since it was removed. */
   get isUnlinked (): boolean {
-    return this.#path !== null && fstatSync(this.#fd).nlink === 0
+    return this.#path !== null && statsOf(this.#fd)?.nlink === 0
   }
 
   /** Brings everything written to the disk. */
@@ -223,8 +223,8 @@ export class FdSink {
   }
 
   /** An error as `fs` would throw it. */
-  error (code: string, errno: number): SystemError {
-    const error = new Error(`${code}: cannot write to ${this.#path ?? `descriptor ${this.#settings.destination}`}`) as SystemError
+  error (code: string, errno: number, more = ''): SystemError {
+    const error = new Error(`${code}: cannot write to ${this.#path ?? `descriptor ${this.#settings.destination}`}${more}`) as SystemError
     return Object.assign(error, { code, errno, syscall: 'write' }, this.#path === null ? {} : { path: this.#path })
   }
 }
@@ -235,6 +235,15 @@ function hasPath (descriptor: number): boolean {
     return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith('/')
   } catch {
     return false
+  }
+}
+
+/** Of an open file; undefined where the system won't say (somebody closed it, a server is away): writing to it will meet that. */
+function statsOf (fd: number): Stats | undefined {
+  try {
+    return fstatSync(fd)
+  } catch {
+    return undefined
   }
 }
 

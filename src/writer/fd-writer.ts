@@ -4,7 +4,7 @@ import { nameOf } from '../errno'
 import { Patience } from '../patience'
 import type { FdSink as FdSinkSettings } from '../options'
 import { FdSink, type SystemError } from './fd-sink'
-import { pausesOf, remedyOfOpen, remedyOfWrite } from './sink-errors'
+import { isUnexpected, pausesOf, remedyOfOpen, remedyOfWrite } from './sink-errors'
 import type { RingOutlet } from './rings'
 import type { WriterThread } from './thread'
 import { Turns } from './turns'
@@ -13,6 +13,8 @@ import { Turns } from './turns'
 const MUCH_BYTES = 32 * 1024
 /** Each pause is this much longer than the one before. */
 const PAUSE_GROWTH = 1.5
+/** What failed within this time of working again is the same trouble, and told already. */
+const QUIET_MS = 1000
 /** How long the rest of a line is awaited that an owner's thread took away with it: threads look ten times a second. */
 const REST_PATIENCE_MS = 500
 
@@ -23,9 +25,10 @@ export class FdWriter {
   readonly #fsync: boolean
   /** After a batch of so many bytes there may be another already. */
   readonly #much: number
-  /** The pause after the next failure, and the error that it grew with. */
+  /** The pause after the next failure; 0 while the sink takes lines. */
   #pauseMs = 0
-  #stalledBy = ''
+  /** Until when no error is told: for ever while the sink takes nothing because of one that was. */
+  #quietUntil = 0
   #hasWarnedOfSync = false
 
   readonly #turns: Turns
@@ -172,22 +175,34 @@ export class FdWriter {
         // middle of a line, and a pipe on no path any more will get no reader.
         if (consumer.isTakenInsideLine || this.#sink.isUnlinked) this.#openForLine(consumer)
         return
-      case 'reopen':
-        this.#pause(code, errno)
-        this.#openForLine(consumer)
+      case 'reopen': {
+        const number = this.#thread.reopenWanted
+        if (isUnexpected(code, 'write')) this.#tell(code, errno)
+        this.#openForLine(consumer, () => { this.#pause(code, errno) })
+        this.#thread.reopened(number)
         return
+      }
       case 'final':
         throw this.#sink.error(code, errno)
     }
   }
 
-  /** Opens the sink again. The line under way goes on in the file that has its beginning; in any other it starts anew. */
-  #openForLine (consumer: Consumer): void {
+  /**
+   * Opens the sink again. The line under way goes on in the file that has its beginning; in any other it starts anew.
+   *
+   * @param pause waits between closing and opening: a descriptor that is finished keeps a file system from being repaired,
+   *   and the number of one that somebody closed may be another file's by the end of it
+   */
+  #openForLine (consumer: Consumer, pause = () => {}): void {
+    const { isFile, size } = this.#sink
     // Before: it may take long, and a successor of this thread must find it so.
-    if (!this.#sink.isFile) consumer.rewind(false)
+    if (!isFile) consumer.rewind(false)
     this.#sink.close()
+    pause()
     this.#open()
-    if (!this.#sink.isSameFile) consumer.rewind(false)
+    const isShorter = this.#sink.size < size // cut by somebody, or by a repair
+    if (!this.#sink.isSameFile || isShorter) consumer.rewind(false)
+    if (isShorter && this.#sink.endsInsideLine) this.#sink.endLine()
   }
 
   /** Opens the sink, waiting as long as the table says that it may still open. */
@@ -199,7 +214,8 @@ export class FdWriter {
       } catch (error) {
         const { errno } = error as SystemError
         const code = nameOf(errno)
-        if (remedyOfOpen(code, this.#sink.hasBeenOpen) === 'final') throw Object.assign(error as SystemError, { code })
+        if (remedyOfOpen(code, this.#sink) === 'final') throw Object.assign(error as SystemError, { code })
+        if (isUnexpected(code, 'open')) this.#tell(code, errno)
         this.#pause(code, errno)
         this.#thread.waits()
       }
@@ -221,20 +237,25 @@ export class FdWriter {
 
   #pause (code: string, errno: number): void {
     const pauses = pausesOf(code)
-    if (this.#stalledBy !== code) {
-      this.#stalledBy = code
-      this.#pauseMs = pauses.first
-      this.#thread.setStalled(Math.abs(errno))
-    }
+    // Of several errors that take turns (one of opening, one of writing) none is tried more often than one alone.
+    this.#pauseMs = Math.min(Math.max(this.#pauseMs, pauses.first), pauses.longest)
+    this.#thread.setStalled(Math.abs(errno))
     this.#thread.waiter.pause(this.#pauseMs)
     this.#thread.answer()
-    this.#pauseMs = Math.min(this.#pauseMs * PAUSE_GROWTH, pauses.longest)
+    this.#pauseMs *= PAUSE_GROWTH
     for (const outlet of this.#thread.outlets) outlet.consumer.look() // keeps the high water true
+  }
+
+  /** Tells of an error that is waited out, and not again with each try. */
+  #tell (code: string, errno: number): void {
+    const isTold = performance.now() < this.#quietUntil
+    this.#quietUntil = Infinity
+    if (!isTold) this.#thread.warn(this.#sink.error(code, errno, ', and tries again until it can'))
   }
 
   #resumed (): void {
     this.#pauseMs = 0
-    this.#stalledBy = ''
+    if (this.#quietUntil === Infinity) this.#quietUntil = performance.now() + QUIET_MS
     this.#thread.setStalled(0)
   }
 }

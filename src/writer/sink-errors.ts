@@ -1,5 +1,5 @@
 /**
- * What to do about an error of the sink: the one table. Everything not listed is final.
+ * What to do about an error of the sink: the one table.
  *
  * - `wait`: it passes; keep the batch, pause, try again
  * - `reopen`: this descriptor is finished, the path may still be good; open it again, then go on with the line under way
@@ -22,12 +22,16 @@ interface Rule extends Readonly<Record<SinkKind, Remedy>> {
   readonly pauses: Pauses
 }
 
-const passing = (pauses: Pauses): Rule => ({ descriptor: 'wait', path: 'wait', fifo: 'wait', pauses })
-
 /** A reader that catches up: prompt at first, cheap when it lasts. */
 const READER: Pauses = { first: 0.05, longest: 25 }
 /** A disk or a peer: looked at ten times a second at most. */
 const DISK: Pauses = { first: 1, longest: 100 }
+
+const passing = (pauses: Pauses): Rule => ({ descriptor: 'wait', path: 'wait', fifo: 'wait', pauses })
+/** Somebody's act or a device's state, which the next one may undo: a path that was good once may be good again. */
+const REOPENED: Rule = { descriptor: 'final', path: 'reopen', fifo: 'reopen', pauses: DISK }
+/** The call is none that this sink takes, and the next one would be the same: no waiting makes it right. */
+const FINAL: Rule = { descriptor: 'final', path: 'final', fifo: 'final', pauses: DISK }
 
 const RULES: Readonly<Record<string, Rule>> = {
   EAGAIN: passing(READER),
@@ -38,31 +42,47 @@ const RULES: Readonly<Record<string, Rule>> = {
   ENOSPC: passing(DISK),
   EDQUOT: passing(DISK),
   EFBIG: passing(DISK),
-  EIO: { descriptor: 'final', path: 'reopen', fifo: 'reopen', pauses: DISK },
-  ESTALE: { descriptor: 'final', path: 'reopen', fifo: 'reopen', pauses: DISK },
-  EPIPE: { descriptor: 'final', path: 'reopen', fifo: 'next-reader', pauses: DISK }
+  EIO: REOPENED,
+  ESTALE: REOPENED,
+  EPIPE: { ...REOPENED, fifo: 'next-reader' },
+  EINVAL: FINAL, // not for writing, or not in such pieces
+  EFAULT: FINAL, // memory that can't be read
+  ENOSYS: FINAL, // the file system, or a filter of system calls, has no write
+  ENOTSUP: FINAL,
+  EOPNOTSUPP: FINAL // the same, where a system has two numbers
 }
+
+/**
+ * Any other is taken for one that passes: which call meets `chattr +i`, a file system gone read-only or a server that is
+ * away, and what it makes of that, is chance, and an open that meets it later is waited for.
+ */
+const ruleOf = (code: string): Rule => RULES[code] ?? REOPENED
 
 /** What to do when a write failed with `code`. */
-export function remedyOfWrite (code: string, kind: SinkKind): Remedy {
-  return RULES[code]?.[kind] ?? 'final'
-}
+export function remedyOfWrite (code: string, kind: SinkKind): Remedy { return ruleOf(code)[kind] }
 
 /** How long to pause after `code`. */
-export function pausesOf (code: string): Pauses {
-  return RULES[code]?.pauses ?? DISK
-}
+export function pausesOf (code: string): Pauses { return ruleOf(code).pauses }
 
 /** Opening fails with these for a while only: a FIFO without a reader, a full disk, no descriptor or memory left. */
 const OPEN_AGAIN: ReadonlySet<string> = new Set(['ENXIO', 'EBUSY', 'ETXTBSY', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM', 'EINTR', 'EAGAIN'])
 
-/**
- * What to do when opening the sink failed with `code`.
- *
- * @param hasBeenOpen it was open before: then the path was good once, and whoever took it away may bring it back
- */
-export function remedyOfOpen (code: string, hasBeenOpen: boolean): Remedy {
+/** What opening depends on. */
+export interface Opening {
+  readonly isPath: boolean
+  /** It was open before: then the path was good once, and whoever took it away may bring it back. */
+  readonly hasBeenOpen: boolean
+}
+
+/** What to do when opening the sink failed with `code`. */
+export function remedyOfOpen (code: string, { isPath, hasBeenOpen }: Opening): Remedy {
+  if (code === 'EBADF' && !isPath) return 'final' // the descriptor we were given is closed, and nobody can open it again
   return hasBeenOpen || OPEN_AGAIN.has(code) ? 'wait' : 'final'
+}
+
+/** Whether the table has no name for what is waited for: then somebody is told. */
+export function isUnexpected (code: string, call: 'open' | 'write'): boolean {
+  return RULES[code] === undefined && !(call === 'open' && OPEN_AGAIN.has(code))
 }
 
 /**

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process'
-import { openSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, openSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pausesOf } from '../../src/writer/sink-errors'
@@ -152,6 +152,53 @@ describe('an input/output error', () => {
     expect(stream.write(numbered(1))).toBe(false)
     expect(stream.stats()).toMatchObject({ linesDropped: 1, writerState: 'failed' })
   })
+})
+
+/** A disk in a file, of a file system that an error makes read-only; undefined where containers have no such thing. */
+function frailDisk (): { path: string, fail: () => void, repair: () => void } | undefined {
+  const disk = smallDisk('24m')
+  const [image, path] = [join(disk, 'image'), join(disk, 'mounted')] // unmounted together, in the end
+  const mount = (): void => { execFileSync('mount', ['-o', 'loop', image, path], { stdio: 'ignore' }) }
+  try {
+    mkdirSync(path)
+    execFileSync('truncate', ['-s', '16m', image])
+    execFileSync('mkfs.ext4', ['-q', '-F', '-e', 'remount-ro', image], { stdio: 'ignore' })
+    mount()
+  } catch {
+    return undefined
+  }
+  const device = execFileSync('losetup', ['-j', image, '-O', 'NAME', '-n']).toString().trim()
+  return {
+    path,
+    fail: () => {
+      execFileSync('sync', ['-f', path]) // what the kernel has taken, and not yet on the disk, the error takes away
+      writeFileSync(device.replace('/dev', '/sys/fs/ext4') + '/trigger_fs_error', '1')
+    },
+    repair: () => {
+      execFileSync('umount', ['--lazy', path])
+      spawnSync('fsck.ext4', ['-y', image])
+      mount()
+    }
+  }
+}
+
+test('a file system that an error makes read-only (EROFS) is waited for until it is repaired and mounted again', async () => {
+  const disk = frailDisk()
+  if (disk === undefined) return
+  mkdirSync(join(disk.path, 'logs')) // which is nowhere while the disk is not mounted
+  const path = join(disk.path, 'logs', 'app.log')
+  const { stream, restarts, errors } = open({ destination: path })
+  await load(stream, 0, 1000)
+  await until(() => stream.stats().used === 0)
+  disk.fail()
+  await load(stream, 1000, 2000)
+  await until(() => stream.stats().writerState === 'stalled')
+  expect(stream.stats().linesWritten).toBe(1000)
+  disk.repair()
+  await load(stream, 2000, 3000)
+  await finish(stream)
+  expectComplete(stream, check(read(path)), 3000)
+  expect({ restarts, errors }).toEqual({ restarts: [], errors: [] })
 })
 
 describe('a sink that cannot be opened', () => {

@@ -13,7 +13,9 @@ import { check, logPath, read } from './support'
 const library = join(temporaryDirectory(), 'failing-calls.so')
 execFileSync(process.env.CXX ?? 'g++', ['-shared', '-fPIC', '-O1', '-o', library, join(__dirname, 'failing-calls.cc'), '-ldl'])
 
-type ErrorName = keyof typeof constants.errno
+/** Linux's numbers of those that Node has no name for. */
+const NUMBERS = { ...constants.errno, EUCLEAN: 117, EHOSTDOWN: 112, EKEYEXPIRED: 127 }
+type ErrorName = keyof typeof NUMBERS
 /** The calls from one number to another, and what they fail with; a short write takes half of what it is given. */
 type Failure = ['open' | 'write' | 'fsync', number, number, ErrorName | 'short']
 
@@ -53,7 +55,7 @@ async function log (failures: Failure[], { addon = '', destination = 'FILE', opt
       PINO_PINNED_ADDON: addon,
       LD_PRELOAD: library,
       FAILING_FILE: path,
-      FAILING_CALLS: failures.map(([call, first, last, name]) => `${call} ${first} ${last} ${errnoOf(name)}`).join(';'),
+      FAILING_CALLS: callsOf(failures),
       FAILING_REPORT: report
     }
   })
@@ -61,34 +63,95 @@ async function log (failures: Failure[], { addon = '', destination = 'FILE', opt
   return { ...JSON.parse(stdout), text: existsSync(path) ? read(path) : '', failed: existsSync(report) ? readFileSync(report, 'utf8').trimEnd().split('\n') : [] }
 }
 
-function errnoOf (name: ErrorName | 'short'): number { return name === 'short' ? 0 : constants.errno[name] }
+function errnoOf (name: ErrorName | 'short'): number { return name === 'short' ? 0 : NUMBERS[name] }
+
+function callsOf (failures: Failure[]): string {
+  return failures.map(([call, first, last, name]) => `${call} ${first} ${last} ${errnoOf(name)}`).join(';')
+}
 
 function everyCall (failures: Failure[]): string[] {
   return failures.flatMap(([call, first, last, name]) => Array.from({ length: last - first + 1 }, (_, at) => `${call} ${first + at} ${errnoOf(name)}`))
 }
 
-/** All lines are there, whole and once, and nobody was troubled. */
-function expectAll ({ text, failed, errors, warnings, stats }: Outcome, failures: Failure[]): void {
+/** All lines are there, whole and once, and nobody was told of anything else. */
+function expectAll ({ text, failed, errors, warnings, stats }: Outcome, failures: Failure[], told: unknown[] = []): void {
   expect(failed.sort()).toEqual(everyCall(failures).sort())
   expect(check(text)).toEqual({ numbers: Array.from({ length: LINES }, (_, n) => n), repeated: 0, torn: [], told: 0, inOrder: true })
-  expect({ errors, warnings, ...stats }).toMatchObject({ errors: [], warnings: [], linesAccepted: LINES, linesDropped: 0, linesWritten: LINES, restarts: 0 })
+  expect({ errors, warnings, ...stats }).toMatchObject({ errors: [], warnings: told, linesAccepted: LINES, linesDropped: 0, linesWritten: LINES, restarts: 0 })
 }
 
+/** One warning that has the code and the path. */
+const toldOf = (error: ErrorName): unknown[] => [expect.stringMatching(new RegExp(`^${error}: .*/app\\.log\\b`))]
+
 const PASSING: ErrorName[] = ['EAGAIN', 'EINTR', 'ENOBUFS', 'ENOMEM', 'ENOSPC', 'EDQUOT', 'EFBIG']
+
+/** Some of those that the table has no name for. */
+const UNEXPECTED: ErrorName[] = [
+  'EPERM', 'EACCES', 'EROFS', 'EUCLEAN', 'ENODEV', 'ENXIO', 'EBUSY', 'ETIMEDOUT', 'ENOTCONN', 'EHOSTDOWN', 'ENOLINK', 'ENOLCK', 'EKEYEXPIRED', 'ECANCELED', 'EBADF'
+]
 
 describe.each([['with the addon', ''], ['without the addon', 'off']])('%s, writes to a file that fail', (_, addon) => {
   test.each<ErrorName>([...PASSING, 'EIO', 'ESTALE'])('with %s for a while, in the middle of a line, lose and tear nothing', async (error) => {
     const failures: Failure[] = [['write', 3, 3, 'short'], ['write', 4, 9, error]]
     expectAll(await log(failures, { addon }), failures)
   })
+
+  test.each(UNEXPECTED)('with %s for a while, in the middle of a line, are told once, and lose and tear nothing', async (error) => {
+    const failures: Failure[] = [['write', 3, 3, 'short'], ['write', 4, 9, error]]
+    expectAll(await log(failures, { addon }), failures, toldOf(error))
+  })
 })
 
 describe('writes to a file that fail', () => {
-  test.each<[ErrorName, ErrorName]>([
-    ['EIO', 'ENOENT'], ['EIO', 'EIO'], ['EIO', 'EACCES'], ['ESTALE', 'ESTALE'], ['ESTALE', 'EROFS'], ['ESTALE', 'EMFILE']
-  ])('with %s, and then cannot be opened for a while (%s), lose and tear nothing', async (error, ofOpen) => {
+  test.each<[ErrorName, ErrorName, ErrorName | '']>([
+    ['EIO', 'ENOENT', 'ENOENT'], ['EIO', 'EIO', ''], ['EIO', 'EACCES', 'EACCES'], ['ESTALE', 'ESTALE', ''], ['ESTALE', 'EROFS', 'EROFS'], ['ESTALE', 'EMFILE', ''],
+    ['EPERM', 'EPERM', 'EPERM'], ['EROFS', 'ENOENT', 'EROFS'], ['EIO', 'EBUSY', '']
+  ])('with %s, and then cannot be opened for a while (%s), lose and tear nothing', async (error, ofOpen, told) => {
     const failures: Failure[] = [['write', 3, 3, 'short'], ['write', 4, 5, error], ['open', 2, 6, ofOpen]]
-    expectAll(await log(failures), failures)
+    expectAll(await log(failures), failures, told === '' ? [] : toldOf(told))
+  })
+
+  test('for half of the time, now and then, are told once', async () => {
+    const failures: Failure[] = [3, 5, 7, 9].map((nth) => ['write', nth, nth, 'EPERM'])
+    expectAll(await log(failures), failures, toldOf('EPERM'))
+  })
+
+  test.each<ErrorName>(['EINVAL', 'EFAULT', 'ENOSYS', 'ENOTSUP'])("because the call itself is wrong (%s) are one 'error', then every line is dropped and counted", async (error) => {
+    const failures: Failure[] = [['write', 3, 3, error]]
+    const { failed, errors, warnings, stats, text } = await log(failures)
+    expect(failed).toEqual(everyCall(failures))
+    expect({ first: errors[0], warnings }).toEqual({ first: error, warnings: [] })
+    expect(stats).toMatchObject({ writerState: 'failed', restarts: 0 })
+    expect(check(text)).toMatchObject({ torn: [], inOrder: true, numbers: { length: stats.linesWritten } })
+  })
+
+  const everySecondOpen = Array.from({ length: 1000 }, (_, nth): Failure => ['open', 2 * nth + 2, 2 * nth + 2, 'EMFILE'])
+  test.each<[string, Failure[]]>([
+    ['opens again each time', []],
+    ['opens again every second time', everySecondOpen]
+  ])('for long cost less than a hundredth of a core, also where the file %s; that is told once', async (_, ofOpen) => {
+    const path = logPath()
+    const { stdout } = await runScript(`
+      const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(path)}, exitTimeout: 100 })
+      const warnings = []
+      process.on('warning', ({ message }) => warnings.push(message))
+      stream.write('line\\n')
+      const timer = setInterval(() => {
+        if (stream.stats().writerState !== 'stalled') return
+        clearInterval(timer)
+        const { writerCpuMs } = stream.stats()
+        const since = performance.now()
+        setTimeout(() => {
+          const load = (stream.stats().writerCpuMs - writerCpuMs) / (performance.now() - since)
+          console.log(JSON.stringify({ load, warnings, state: stream.stats().writerState }))
+          stream.end()
+        }, 3000)
+      }, 5)`, { env: { ...process.env, LD_PRELOAD: library, FAILING_FILE: path, FAILING_CALLS: callsOf([['write', 1, 1000000, 'EPERM'], ...ofOpen]), FAILING_REPORT: `${path}.report` } })
+    const { load, warnings, state } = JSON.parse(stdout)
+    expect({ warnings, state }).toEqual({ warnings: toldOf('EPERM'), state: 'stalled' })
+    expect(load).toBeLessThan(0.01)
+    // In three seconds and while it leaves: at most ten times a second once the pauses have grown.
+    expect(read(`${path}.report`).match(/^write/gm)!.length).toBeLessThan(60)
   })
 
   test.each(PASSING)('with %s for a while lose and tear nothing of a descriptor either', async (error) => {
