@@ -50,6 +50,15 @@ export class FdSink {
   get kind (): SinkKind { return this.#kind }
   get hasBeenOpen (): boolean { return this.#hasBeenOpen }
 
+  /** Whether a FIFO is at the path, or may be: where nothing is any more, the next try tells. */
+  get leadsToFifo (): boolean {
+    try {
+      return this.#path !== null && statSync(this.#path).isFIFO()
+    } catch {
+      return true
+    }
+  }
+
   /** A regular file: what it took, it has. */
   get isFile (): boolean { return this.#isRegular }
 

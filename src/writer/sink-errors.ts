@@ -72,12 +72,17 @@ export interface Opening {
   readonly isPath: boolean
   /** It was open before: then the path was good once, and whoever took it away may bring it back. */
   readonly hasBeenOpen: boolean
+  /** Looked up where it matters. */
+  readonly leadsToFifo: boolean
 }
 
 /** What to do when opening the sink failed with `code`. */
-export function remedyOfOpen (code: string, { isPath, hasBeenOpen }: Opening): Remedy {
-  if (code === 'EBADF' && !isPath) return 'final' // the descriptor we were given is closed, and nobody can open it again
-  return hasBeenOpen || OPEN_AGAIN.has(code) ? 'wait' : 'final'
+export function remedyOfOpen (code: string, sink: Opening): Remedy {
+  if (code === 'EBADF' && !sink.isPath) return 'final' // the descriptor we were given is closed, and nobody can open it again
+  if (sink.hasBeenOpen) return 'wait'
+  // A FIFO will get a reader. A Unix socket, or a terminal of a process that has none, answers the same and will for ever.
+  if (code === 'ENXIO' && !sink.leadsToFifo) return 'final'
+  return OPEN_AGAIN.has(code) ? 'wait' : 'final'
 }
 
 /** Whether the table has no name for what is waited for: then somebody is told. */

@@ -206,6 +206,11 @@ describe('a sink that cannot be opened', () => {
     ['ENOENT', () => join(temporaryDirectory(), 'missing', 'app.log')],
     ['EISDIR', () => temporaryDirectory()],
     ['ENOTDIR', () => '/proc/version/app.log'],
+    ['ENXIO', () => { // what is left of a server that is gone, or not
+      const path = join(temporaryDirectory(), 'socket')
+      execFileSync('python3', ['-c', 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])', path])
+      return path
+    }],
     ['EROFS', () => {
       const disk = smallDisk('64k')
       execFileSync('mount', ['-o', 'remount,ro', disk])
@@ -218,6 +223,18 @@ describe('a sink that cannot be opened', () => {
     await until(() => errors.length > 0)
     expect(errors).toEqual([expect.objectContaining({ code, syscall: 'open' })])
     expect(stream.write(numbered(0))).toBe(false)
+  })
+
+  test("(/dev/tty of a process without a terminal, ENXIO) is one 'error' at once", async () => {
+    const script = scriptFile(`
+      const stream = require('pino-pinned').transport({ destination: '/dev/tty' })
+      const timer = setTimeout(() => {}, 60000) // holds the process
+      stream.once('error', ({ code }) => {
+        console.log(code, stream.stats().writerState)
+        clearTimeout(timer)
+      })`)
+    const { code, stdout } = await runCommand('setsid', ['--wait', process.execPath, script])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'ENXIO failed\n' })
   })
 
   test('(EACCES) is a warning if nobody does, and the process goes on', async () => {
