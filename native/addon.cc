@@ -293,6 +293,12 @@ Napi::Value WriteFd(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(result));
 }
 
+Napi::Value UnreadOf(const Napi::CallbackInfo& info) {
+  double fd;
+  if (!ReadInteger(info[0], "fd", 0, INT32_MAX, &fd)) return {};
+  return Napi::Number::New(info.Env(), UnreadBytes(static_cast<int>(fd)));
+}
+
 #endif
 
 const char* SupportName() {
@@ -346,6 +352,7 @@ void Export(Napi::Object exports) {
 #ifndef _WIN32
   Add<KeepEnd>(exports, "keepEnd");
   Add<KeptEnd>(exports, "keptEnd");
+  Add<UnreadOf>(exports, "unreadBytes");
   Add<WriteFd>(exports, "writeFd");
 #endif
 }

@@ -88,6 +88,9 @@ enum class WriteMode {
 // taken if there were any, else 0 or a negated errno. Never waits, except for a disk under kFile.
 int64_t WriteLines(int fd, const char* from, const char* to, WriteMode mode, std::atomic<int32_t>* taken);
 
+// Bytes that the pipe holds which `fd` is an end of; -1 where the system does not say.
+int UnreadBytes(int fd);
+
 // Another descriptor of the same open file, not for child processes; -1 if none is to be had.
 int DuplicateFd(int fd);
 

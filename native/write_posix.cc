@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -167,6 +168,15 @@ int64_t WriteLines(int fd, const char* from, const char* to, WriteMode mode, std
     break;
   }
   return next - from;
+}
+
+int UnreadBytes(int fd) {
+#ifdef __linux__
+  // Either end tells. Elsewhere the writing one may tell something else.
+  int unread;
+  if (ioctl(fd, FIONREAD, &unread) == 0) return unread;
+#endif
+  return -1;
 }
 
 // Above those of standard input, output and error, should one of these be closed: others take it for what its number says.

@@ -137,6 +137,9 @@ export interface Addon {
    */
   measureLine (text: string): number
 
+  /** Bytes that the pipe holds which `fd` is an end of; -1 where the system does not say (Linux does). Absent on Windows. */
+  unreadBytes?: (fd: number) => number
+
   /**
    * Writes `bytes[from, to)` to `fd` and returns the number of bytes taken, also if an error came after some, else a
    * negated errno. After each system call, before anything else, the bytes are added atomically to

@@ -277,6 +277,12 @@ export class Consumer implements Mark {
     return this.#batchTaken > 0 && this.#bytes[this.batchStart - 1] !== NEWLINE
   }
 
+  /** How many bytes of the line under way the sink has taken, as far as they are in this batch. */
+  get takenOfLine (): number {
+    const taken = this.#bytes.subarray(this.ring.gatherStart, this.batchStart)
+    return taken.length - 1 - taken.lastIndexOf(NEWLINE)
+  }
+
   /** The sink lost what it had taken of the batch: take it again from its start, or from the start of the line under way. */
   rewind (toStart: boolean): void {
     const from = this.ring.gatherStart

@@ -194,6 +194,9 @@ export class FdSink {
     }
   }
 
+  /** Of a pipe: bytes that it holds and nobody has read; -1 where that can't be told. */
+  get unreadBytes (): number { return addon?.unreadBytes?.(this.#fd) ?? -1 }
+
   /** Whether the file is on no path any more: what is written to it now, nobody will read. */
   get isDeleted (): boolean {
     return this.#isRegular && this.isUnlinked

@@ -156,10 +156,11 @@ export class FdWriter {
 
   #waitOut (errno: number, consumer: Consumer): void {
     const code = nameOf(errno)
+    const pause = (): void => { this.#pause(code, errno) }
     switch (remedyOfWrite(code, this.#sink.kind)) {
       case 'wait': {
         const { size } = this.#sink
-        this.#pause(code, errno)
+        pause()
         // Somebody has made room in the file itself, and taken the beginning of the line under way.
         if (this.#sink.size < size) consumer.rewind(false)
         if (this.#thread.wantsReopen) {
@@ -170,15 +171,16 @@ export class FdWriter {
         return
       }
       case 'next-reader':
-        this.#pause(code, errno)
-        // What the pipe holds waits there for the next reader, as long as we keep it open. But it must not begin in the
-        // middle of a line, and a pipe on no path any more will get no reader.
-        if (consumer.isTakenInsideLine || this.#sink.isUnlinked) this.#openForLine(consumer)
+        // What the pipe holds waits there for the next reader, as long as we keep it open. But he must not begin in the
+        // middle of the line under way: if the one who left has read into it, it is all that the pipe holds, and begins
+        // anew. And a pipe on no path any more will get no reader.
+        if (this.#isReadInto(consumer) || this.#sink.isUnlinked) this.#openForLine(consumer, pause)
+        else pause()
         return
       case 'reopen': {
         const number = this.#thread.reopenWanted
         if (isUnexpected(code, 'write')) this.#tell(code, errno)
-        this.#openForLine(consumer, () => { this.#pause(code, errno) })
+        this.#openForLine(consumer, pause)
         this.#thread.reopened(number)
         return
       }
@@ -187,13 +189,18 @@ export class FdWriter {
     }
   }
 
+  /** Whether somebody has read the beginning of the line under way from the pipe, or may have. */
+  #isReadInto (consumer: Consumer): boolean {
+    return consumer.isTakenInsideLine && this.#sink.unreadBytes < consumer.takenOfLine
+  }
+
   /**
    * Opens the sink again. The line under way goes on in the file that has its beginning; in any other it starts anew.
    *
    * @param pause waits between closing and opening: a descriptor that is finished keeps a file system from being repaired,
    *   and the number of one that somebody closed may be another file's by the end of it
    */
-  #openForLine (consumer: Consumer, pause = () => {}): void {
+  #openForLine (consumer: Consumer, pause: () => void): void {
     const { isFile, size } = this.#sink
     // Before: it may take long, and a successor of this thread must find it so.
     if (!isFile) consumer.rewind(false)

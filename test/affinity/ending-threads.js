@@ -37,6 +37,7 @@ function listCalls (words) {
     sinkOpened: [[], ['a'], ['d']],
     keepEnd: [[], ['a'], ['a', sink], ['b', sink], ['d', sink], ['a', -1], ['a', 2 ** 30]],
     keptEnd: [[], ['a']],
+    unreadBytes: [[], [0]],
     release: [[], ['a', false], ['c', true]],
     measureLine: [[], ['line'], ['x'.repeat(5000)]],
     createPublisher: [[], [words, 5], [words, {}], [words, { ...layout, get meta () { return slow() } }], [words, { ...layout, get meta () { return throwing() } }], [words, layout]],

@@ -104,6 +104,7 @@ const RIGHT = {
   release: fc.tuple(text, fc.boolean()),
   keepEnd: fc.tuple(text, fc.constantFrom(sink, -1)),
   keptEnd: fc.tuple(text),
+  unreadBytes: fc.tuple(fc.integer()),
   measureLine: fc.tuple(fc.oneof(text, fc.string({ unit: 'binary', size: '+1' }), fc.nat(9000).map((length) => '\uD83D€'.repeat(length / 2)))),
   createPublisher: fc.tuple(
     fc.record({

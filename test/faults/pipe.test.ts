@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readdirSync, readlinkSync, renameSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, renameSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { scriptFile } from '../support/process'
 import { check, expectComplete, finish, load, makeFifo, numbered, open, Reader, until } from './support'
@@ -14,6 +14,16 @@ function openings (path: string): number {
       return false // closed meanwhile
     }
   }).length
+}
+
+/** How many writes the thread of this name has tried, as the system counts them; 0 if there is no such thread. */
+function triesOf (name: string): number {
+  for (const thread of readdirSync('/proc/self/task')) {
+    try {
+      if (readFileSync(`/proc/self/task/${thread}/comm`, 'utf8') === `${name}\n`) return Number(/^syscw: (\d+)$/m.exec(readFileSync(`/proc/self/task/${thread}/io`, 'utf8'))![1])
+    } catch {} // it ended meanwhile
+  }
+  return 0
 }
 
 const allOf = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
@@ -61,6 +71,34 @@ test.each(['', ', also when the writer dies while it waits for him', ', also whe
   await closed
   second.close()
   expect(check(second.text, longBytes)).toEqual({ numbers: [0, 1, 2], repeated: 0, torn: [], told: 0, inOrder: true })
+})
+
+test.each(['', ', also when the writer dies while it waits for him'])('whole lines that a FIFO holds in front of a long one under way are there for its next reader%s', async (dies) => {
+  const longBytes = 9000
+  const line = (n: number): string => `{"n":${n},"pad":"${'x'.repeat(longBytes)}"}\n`
+  const path = makeFifo()
+  const first = new Reader(path)
+  const { stream, restarts } = open({ destination: path, capacity: '1mb', name: 'to-fifo' })
+  for (let n = 0; n < 50; n++) stream.write(line(n))
+  // The pipe is full inside a line, and the reader leaves after the first one.
+  await until(() => first.take(line(0).length))
+  await until(() => stream.stats().writerState === 'stalled')
+  first.close()
+  const tries = triesOf('to-fifo')
+  await until(() => triesOf('to-fifo') > tries + 1 || openings(path) === 0) // it has seen that nobody reads
+  if (dies !== '') {
+    const gone = once(stream.worker, 'exit')
+    stream.worker.terminate()
+    await gone
+    await until(() => restarts.length === 1 && (triesOf('to-fifo') > 1 || openings(path) === 0))
+  }
+  const second = new Reader(path)
+  const closed = finish(stream)
+  await second.takeUntil(() => stream.closed)
+  await closed
+  second.close()
+  expect((first.text + second.text).split('\n')).toEqual(Array.from({ length: 50 }, (_, n) => line(n).trimEnd()).concat(''))
+  expect(stream.stats()).toMatchObject({ linesAccepted: 50, linesWritten: 50, linesSkipped: 0 })
 })
 
 test('what a FIFO holds whose reader is gone waits for the next one, also when writers die meanwhile', async () => {
