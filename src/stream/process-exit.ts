@@ -25,9 +25,11 @@ interface Leaving { leavers: Set<Leaver>, isLeaving: boolean }
 /** The version is that of the interfaces above: copies of one version share one hook. */
 const LEAVING = Symbol.for('pino-pinned.leaving.1')
 
+type Method = (...args: unknown[]) => unknown
+
 interface HookedProcess {
-  emit: (...args: unknown[]) => unknown
-  reallyExit?: (...args: unknown[]) => unknown
+  emit: Method
+  reallyExit?: Method
   [LEAVING]?: Leaving
 }
 
@@ -50,25 +52,54 @@ function leaving (): Leaving {
 
 function hook (host: HookedProcess): Leaving {
   const all: Leaving = { leavers: new Set(), isLeaving: false }
-  const { emit, reallyExit } = host
-  host.emit = function (...args: unknown[]): unknown {
+  let isWithinExit = false
+  standAround(host, 'emit', (emit) => function (this: unknown, ...args: unknown[]): unknown {
     // It was not idle after all: the event comes again.
     if (args[0] === 'beforeExit' && holdIdle(all)) return true
-    if (args[0] !== 'exit') return Reflect.apply(emit, this, args)
+    // Of several of these, one around the other, the outermost knows when all handlers have run.
+    if (args[0] !== 'exit' || isWithinExit) return Reflect.apply(emit, this, args)
+    isWithinExit = true
     startLeaving(all)
     try {
       return Reflect.apply(emit, this, args)
     } finally {
+      isWithinExit = false
       leaveNow(all)
     }
-  }
-  if (reallyExit !== undefined) {
-    host.reallyExit = function (...args: unknown[]): unknown {
+  })
+  if (host.reallyExit !== undefined) {
+    standAround(host, 'reallyExit', (reallyExit) => function (this: unknown, ...args: unknown[]): unknown {
       leaveNow(all)
       return Reflect.apply(reallyExit, this, args)
-    }
+    })
   }
   return all
+}
+
+/**
+ * Puts a function of ours around a method, and around whatever is put in its place. An assignment would not last: signal-exit
+ * (in execa, ora and many more) calls what it found when it was loaded, and puts it back, which may be from before we came.
+ */
+function standAround (host: HookedProcess, name: 'emit' | 'reallyExit', around: (inner: Method) => Method): void {
+  const ours = new WeakSet<Method>()
+  const wrapped = (inner: Method): Method => {
+    if (typeof inner !== 'function' || ours.has(inner)) return inner
+    const outer = around(inner)
+    ours.add(outer)
+    return outer
+  }
+  let method = wrapped(host[name]!)
+  Object.defineProperty(host, name, {
+    __proto__: null, // what is on Object.prototype is none of it
+    get: () => method,
+    set (this: unknown, value: Method) {
+      if (this === host) method = wrapped(value)
+      // A copy of the process, as jest makes them: what is put in there is its own.
+      else Object.defineProperty(this, name, { __proto__: null, value, configurable: true, enumerable: true, writable: true } as PropertyDescriptor)
+    },
+    configurable: true,
+    enumerable: true
+  } as PropertyDescriptor)
 }
 
 function startLeaving (all: Leaving): void {

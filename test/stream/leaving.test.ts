@@ -44,6 +44,44 @@ describe.each(WAYS)('a process that leaves %s', (_, leave, expectedCode) => {
   })
 })
 
+/** As signal-exit does it: what it calls, and puts back, it took when it was loaded. */
+const STANDS_BEFORE = `
+  const { emit, reallyExit } = process
+  const stand = () => {
+    process.emit = function (...args) { return emit.apply(this, args) }
+    process.reallyExit = (code) => reallyExit.call(process, code)
+  }
+  const goAway = () => Object.assign(process, { emit, reallyExit })
+`
+
+test.each([
+  ['stands in its place', 'stand()', ''],
+  ['stands in its place, by process.exit() in an exit handler', 'stand()', "process.on('exit', () => process.exit())"],
+  ['has stood in its place and gone', 'stand(); goAway()', '']
+])("a process finds every line in the file when another's process.emit, of what it was before ours, %s", async (_, others, leave) => {
+  const path = join(temporaryDirectory(), 'app.log')
+  const { code } = await runScript(STANDS_BEFORE + setUp({ destination: path }) + others + '\n' + leave)
+  expect(code).toBe(0)
+  expect(messages(path)).toEqual(everything)
+})
+
+test('what others put in the place of process.emit is called once for each event, and can be taken away again', async () => {
+  const { stdout } = await runScript(`
+    require('pino-pinned').transport({ destination: ${JSON.stringify(join(temporaryDirectory(), 'app.log'))} })
+    const { emit } = process
+    const names = []
+    process.emit = function (...args) { names.push(args[0]); return emit.apply(this, args) }
+    process.emit('one')
+    process.emit = emit
+    process.emit('two')
+    process.emit = function (...args) { names.push(args[0]); return emit.apply(this, args) }
+    const copy = Object.create(process) // jest gives each file one
+    copy.emit = () => 'its own'
+    process.on('exit', () => console.log(copy.emit(), names.filter((name) => ['one', 'two', 'exit'].includes(name)).join(), process.emit('three')))
+  `)
+  expect(stdout).toBe('its own one,exit false\n')
+})
+
 test('with autoEnd: false the target is not ended when the process leaves, and has every line', async () => {
   const path = join(temporaryDirectory(), 'app.log')
   const target = join(__dirname, '..', 'fixtures', 'append-target.js')

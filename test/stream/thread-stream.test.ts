@@ -106,6 +106,21 @@ describe('a RingStream in thread-stream\'s place', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'first\nthen idle\n' })
   })
 
+  test("keeps it also when another's process.emit, of what it was before ours, stands in its place", async () => {
+    const filename = target(`module.exports = () => new Writable({ write (chunk, encoding, done) {
+      setTimeout(() => { tell('written', chunk.toString()); done() }, 50)
+    } })`)
+    const { code, stdout } = await runScript(`
+      const { emit } = process
+      const stream = require('pino-pinned').transport({ target: ${JSON.stringify(filename)} })
+      process.emit = function (...args) { return emit.apply(this, args) }
+      stream.on('written', (line) => process.stdout.write(line))
+      stream.once('ready', () => stream.write('first\\n'))
+      process.once('beforeExit', () => process.stdout.write('then idle\\n'))
+    `)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'first\nthen idle\n' })
+  })
+
   test('is not collected while somebody waits for an event of its target, though nothing else holds it', async () => {
     const filename = target(`module.exports = (options) => {
       setTimeout(tell, 200, 'loaded')
