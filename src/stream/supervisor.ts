@@ -12,6 +12,7 @@ import { tellGuests } from './sharing/announce'
 import { type Totals, totalsOf } from './counts'
 import { type Handle, makeHandle, type Sharing } from './sharing/handle'
 import { addOwnWriter, removeOwnWriter } from './sharing/own-writers'
+import { awaitExit } from './ending-thread'
 import { claimEnd, letEndGo } from './kept-end'
 import { type Lack, Lacks } from './lacks'
 import { type OsThreads } from './os-threads'
@@ -287,6 +288,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       case 'ERROR':
         if (generation !== this.#generation) return // what its successor does is what counts
         this.#reason = Object.assign(asError(message.err), message.details)
+        awaitExit(this.#worker)
         if (message.isFinal === true) this.#fail(this.#reason)
         else if (message.isFinal === undefined) this.#worker.terminate().catch(() => {}) // the target's own word for having failed
     }
@@ -307,6 +309,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
 
   /** Plans the next start. Lines wait in the ring meanwhile. */
   #died (reason: Error): void {
+    awaitExit(this.#worker)
     this.#reason = undefined
     const lack = this.#lacks.behind(reason)
     if (lack !== undefined) return this.#waitFor(lack)

@@ -121,6 +121,37 @@ describe('a RingStream in thread-stream\'s place', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'first\nthen idle\n' })
   })
 
+  test("keeps an idle process until 'exit' of a writer that has said that it ends", async () => {
+    const filename = target(`process.on('exit', () => { for (const since = Date.now(); Date.now() - since < 200;); })
+      module.exports = () => { throw new Error('kaboom') }`)
+    const { code, stdout } = await runScript(`
+      const { once } = require('node:events')
+      const stream = require('pino-pinned').transport({ target: ${JSON.stringify(filename)} })
+      once(stream.worker, 'exit').then(() => process.stdout.write('exit\\n'))
+      once(stream, 'error').then(() => process.stdout.write('error\\n'))
+      stream.write('a line\\n')
+    `)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'error\nexit\n' })
+  })
+
+  test("keeps an idle process until 'exit' of a writer that a line found gone as it waited for room", async () => {
+    // Without the addon it counts as gone from the first of its exit handlers on; with it, from some milliseconds before 'exit'.
+    const filename = target(`process.on('exit', () => { for (const since = Date.now(); Date.now() - since < 200;); })
+      module.exports = () => new Writable({ write () { setImmediate(() => process.exit()) } })`)
+    const { code, stdout } = await runScript(`
+      const { once } = require('node:events')
+      const { transport } = require('pino-pinned')
+      const stream = transport({ target: ${JSON.stringify(filename)}, capacity: '64kb', onFull: 'block', maxRestarts: 0 })
+      stream.on('error', () => {})
+      stream.once('ready', async () => {
+        for (let line = 0; line < 10_000; line++) stream.write('{"level":30}\\n') // more than the ring takes
+        await once(stream.worker, 'exit')
+        process.stdout.write('exit\\n')
+      })
+    `, { env: { ...process.env, PINO_PINNED_ADDON: 'off' } })
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'exit\n' })
+  })
+
   test('is not collected while somebody waits for an event of its target, though nothing else holds it', async () => {
     const filename = target(`module.exports = (options) => {
       setTimeout(tell, 200, 'loaded')
