@@ -17,13 +17,23 @@ const ENVIRONMENT = {
   PINO_TEST_WAIT_WRITE_TIMEOUT: '60000'
 }
 
-/** Runs all tests of a pino that use transports, with register loaded in every process they start. */
-export function runPinoSuite (suite: Suite, name: string): void {
+/**
+ * Runs all tests of a pino that use transports, with register loaded in every process they start.
+ *
+ * @param imported files that are run a second time, with `--import`
+ */
+export function runPinoSuite (suite: Suite, name: string, imported: string[] = []): void {
   describe(`${suite}'s own tests of transports, over the ring`, () => {
     let directory: string
     beforeAll(() => { directory = join(copyPino(name, temporaryDirectory()), 'test') })
 
     const isBigWanted = process.env.PEER_BIG === '1'
+    for (const file of isBigWanted ? [] : imported) {
+      test(`${file}, with --import`, async () => {
+        await expectParity(file, { suite, directory, preload: [REGISTER], imports: true, env: ENVIRONMENT })
+      }, 300_000)
+    }
+
     test.each(transportTests(name).filter((file) => (file === BIG) === isBigWanted))('%s', async (file) => {
       await expectParity(file, { suite, directory, preload: [REGISTER], env: ENVIRONMENT })
     }, 300_000)

@@ -9,6 +9,8 @@ export interface Run {
   directory: string
   /** Loaded first, in every process and worker that the tests start. */
   preload?: string[]
+  /** Loads it with `--import` instead of `--require`. */
+  imports?: boolean
   env?: NodeJS.ProcessEnv
 }
 
@@ -38,13 +40,14 @@ export async function expectParity (file: string, run: Run): Promise<void> {
 }
 
 /** Runs a test file, of node:test or tap, and reads the results of its tests from the TAP it prints. */
-async function runFile (file: string, { directory, preload = [], env = {} }: Run): Promise<Outcome> {
-  const preloads = file.includes('.from-ts.') ? [...preload, TS_NODE] : preload
+async function runFile (file: string, { directory, preload = [], imports = false, env = {} }: Run): Promise<Outcome> {
+  const preloads = preload.map((each) => `${imports ? '--import' : '--require'} ${each}`)
+  if (file.includes('.from-ts.')) preloads.push(`--require ${TS_NODE}`)
   const { code, signal, stdout, stderr } = await runCommand(process.execPath, ['--expose-gc', '--test-reporter=tap', file], {
     cwd: directory,
     timeout: PATIENCE_MS,
     killSignal: 'SIGKILL',
-    env: { ...process.env, TS_NODE_TRANSPILE_ONLY: '1', NODE_OPTIONS: preloads.map((each) => `--require ${each}`).join(' '), ...env }
+    env: { ...process.env, TS_NODE_TRANSPILE_ONLY: '1', NODE_OPTIONS: preloads.join(' '), ...env }
   })
   const outcome: Outcome = { passed: [], failed: [], skipped: [], output: `${stdout}\n${stderr}\n(code ${code}, signal ${signal})` }
   for (const [, not, name, directive] of stdout.matchAll(/^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO|time)\b.*)?$/gm)) {
