@@ -26,10 +26,12 @@ interface Rule extends Readonly<Record<SinkKind, Remedy>> {
 const READER: Pauses = { first: 0.05, longest: 25 }
 /** A disk or a peer: looked at ten times a second at most. */
 const DISK: Pauses = { first: 1, longest: 100 }
+/** A path, which is opened again each time. */
+const PATH: Pauses = { first: 1, longest: 1000 }
 
 const passing = (pauses: Pauses): Rule => ({ descriptor: 'wait', path: 'wait', fifo: 'wait', pauses })
 /** Somebody's act or a device's state, which the next one may undo: a path that was good once may be good again. */
-const REOPENED: Rule = { descriptor: 'final', path: 'reopen', fifo: 'reopen', pauses: DISK }
+const REOPENED: Rule = { descriptor: 'final', path: 'reopen', fifo: 'reopen', pauses: PATH }
 /** The call is none that this sink takes, and the next one would be the same: no waiting makes it right. */
 const FINAL: Rule = { descriptor: 'final', path: 'final', fifo: 'final', pauses: DISK }
 
@@ -44,7 +46,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   EFBIG: passing(DISK),
   EIO: REOPENED,
   ESTALE: REOPENED,
-  EPIPE: { ...REOPENED, fifo: 'next-reader' },
+  EPIPE: { ...REOPENED, fifo: 'next-reader', pauses: DISK },
   EINVAL: FINAL, // not for writing, or not in such pieces
   EFAULT: FINAL, // memory that can't be read
   ENOSYS: FINAL, // the file system, or a filter of system calls, has no write

@@ -140,8 +140,9 @@ describe('an input/output error', () => {
     stream.write(numbered(0))
     await until(() => stream.stats().writerState === 'stalled')
     expect(stream.stats()).toMatchObject({ linesAccepted: 1, linesWritten: 0, linesDropped: 0 })
-    await finish(stream)
     expect(errors).toEqual([])
+    await finish(stream)
+    expect(errors).toEqual([expect.objectContaining({ code: 'ERR_PINO_PINNED_TIMEOUT' })])
   })
 
   test("of a descriptor is final: one 'error' with its code, then lines are dropped and counted", async () => {
