@@ -3,6 +3,19 @@ export const METADATA = Symbol.for('pino.metadata')
 
 const NAMES = ['lastLevel', 'lastObj', 'lastMsg', 'lastTime', 'lastLogger'] as const
 
+type WithMetadata = { [METADATA]: boolean } & Record<typeof NAMES[number], unknown>
+
+/**
+ * Levels matter while room is short, and most lines show theirs; what pino left on a stream must not stay for the next line, nor
+ * hold what it points to.
+ */
+export function wantMetadata (stream: WithMetadata, isWanted: boolean): void {
+  stream.lastLevel = undefined
+  if (stream[METADATA] === isWanted) return
+  stream[METADATA] = isWanted
+  stream.lastObj = stream.lastMsg = stream.lastTime = stream.lastLogger = undefined
+}
+
 /**
  * Brings what pino left on a wrapper of a stream to the stream. On an object that inherits from it the level would stay for the
  * next line, and the rest hold what it points to.

@@ -232,9 +232,9 @@ export class Port {
     return this.waitFor(() => this.isFlushed(number), patienceMs, limits)
   }
 
-  /** As `flushSync`, but without a wait if the sink is stuck. */
-  flushUnlessStuck (patienceMs: number, limits: Limits): boolean {
-    return this.isStuck ? this.isFlushed(this.requestFlush()) : this.flushSync(patienceMs, limits)
+  /** As `flushSync` for `exitTimeout`, but without a wait if the sink is stuck. */
+  flushUnlessStuck (limits: Limits): boolean {
+    return this.isStuck ? this.isFlushed(this.requestFlush()) : this.flushSync(this.#settings.exitTimeout, limits)
   }
 
   /** A flush has waited in vain, and the sink has taken nothing since. */

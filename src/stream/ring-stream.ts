@@ -7,12 +7,12 @@ import { isSettings, readThreadStreamOptions, type RingStreamOptions } from '../
 import { recordBytes } from '../ring/layout'
 import { NO_QUICK_WAY, type Producer, type QuickWay } from '../ring/producer'
 import { awaitsLines, keepNoLonger, keepWhileAwaited } from './awaited'
-import { totalsOf } from './counts'
 import { DropTeller } from './drop-teller'
 import { connectOwn } from './connect-own'
 import type { Connect, Connection } from './connection'
+import { IdleHold } from './idle-hold'
 import { beFound, runOnItself, writtenThrough } from './itself'
-import { METADATA } from './metadata'
+import { METADATA, wantMetadata } from './metadata'
 import type { Handle } from './sharing/handle'
 import { type Port, progressWatch } from './port'
 import { RefusalTeller, tellRefusal } from './refusal-teller'
@@ -29,8 +29,6 @@ const TICK_MS = 100
 const DRAIN_TICK_MS = 5
 /** A flush callback hears that nothing moves after this long; as long as thread-stream waits. */
 const FLUSH_PATIENCE_MS = 10_000
-/** How long an idle process is held for those who listen, without progress. The wait at its exit comes on top. */
-const IDLE_PATIENCE_MS = 500
 
 /**
  * A stream for pino that copies each line into shared memory and returns. It has the methods, getters and events of a
@@ -55,7 +53,6 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   readonly #port: Port
   /** Another one when the stream shares a writer and that one's owner is gone. */
   #writer: WriterAccess
-  readonly #exitTimeout: number
   readonly #endPatienceMs: number
   #handle: () => Handle
   readonly #watcher = new Watcher()
@@ -68,8 +65,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   #isDestroyed = false
   #needsDrain = false
   #error: Error | null = null
-  /** Lines accepted, and the port's `progress`, when the stream last held an idle process. */
-  #whenIdle = { accepted: 0, progress: NaN }
+  readonly #idleHold: IdleHold
   readonly #ticker = new Ticker(() => this.#tick())
   #isEndOrdered = false
   readonly #drops: DropTeller
@@ -91,7 +87,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     this.#producer = port.producer
     this.#drops = new DropTeller(port.ring, (counts) => this.emit('drop', counts))
     this.#writer = writer
-    this.#exitTimeout = exitTimeout
+    this.#idleHold = new IdleHold(port, exitTimeout)
     this.#endPatienceMs = this.endPatienceMs(exitTimeout, isTarget)
     this.#handle = handle
     const half = port.ring.capacity / 2
@@ -104,10 +100,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /** Holds the process until there is an answer. */
   #watchReady (): void {
-    this.#watcher.watch(() => {
-      if (this.#writer.isReady) this.onReady()
-      return this.#isReady || this.#isClosed
-    })
+    this.#watcher.watch(() => { if (this.#writer.isReady) this.onReady(); return this.#isReady || this.#isClosed })
   }
 
   /** @internal How long a line waits for room before it is dropped. */
@@ -140,23 +133,12 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     const isAccepted = this.#port.writeCarefully(text, this.lastLevel)
     const isOver = this.#writer.isOver
     if (!isAccepted && !this.#isEnding && isOver && !this.#port.isLeaving) this.#refusals.refused(this.#isClosed)
-    this.#wantMetadata(this.#port.asksForLevels && !this.#producer.isCalm)
+    wantMetadata(this, this.#port.asksForLevels && !this.#producer.isCalm)
     const hasRoom = isAccepted && this.#producer.used <= this.#drainAt
     // Once somebody was told to wait 'drain' is owed to him, whatever a later line finds; not where none will be taken.
     if ((isMuch || !hasRoom) && !this.#isEnding && !isOver) this.#needsDrain = true
     if (this.#needsDrain || this.#producer.hasUntold) this.#tickSoon()
     return hasRoom
-  }
-
-  /**
-   * Levels matter while room is short, and most lines show theirs; what pino left here must not stay for the next line, nor
-   * hold what it points to.
-   */
-  #wantMetadata (isWanted: boolean): void {
-    this.lastLevel = undefined
-    if (this[METADATA] === isWanted) return
-    this[METADATA] = isWanted
-    this.lastObj = this.lastMsg = this.lastTime = this.lastLogger = undefined
   }
 
   /**
@@ -190,7 +172,7 @@ export class RingStream extends EventEmitter implements SupervisorHost {
   flushSync (patienceMs?: number, mostMs = Infinity): boolean {
     if (this.#writer.isOver || this.#writer.hasEnded) return this.#port.used === 0
     const isGiven = typeof patienceMs === 'number' && !Number.isNaN(patienceMs)
-    return isGiven ? this.#port.flushSync(patienceMs, { startPatienceMs: patienceMs, mostMs }) : this.#port.flushUnlessStuck(this.#exitTimeout, { mostMs })
+    return isGiven ? this.#port.flushSync(patienceMs, { startPatienceMs: patienceMs, mostMs }) : this.#port.flushUnlessStuck({ mostMs })
   }
 
   /**
@@ -326,8 +308,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /** @internal */
   onEvent (name: string, args: unknown[]): void { this.emit(name, ...args) }
+
   /** @internal */
   onWarning (error: Error): void { warn(error) }
+
   /** @internal */
   onEnded (): void { this.#finish(); this.#close() }
 
@@ -369,15 +353,12 @@ export class RingStream extends EventEmitter implements SupervisorHost {
    * @returns whether it is held
    */
   holdIdle (): boolean {
-    const now = { accepted: totalsOf(this.#port.ring).linesAccepted, progress: this.#port.progress }
-    const isServed = now.accepted === this.#whenIdle.accepted && (!this.#needsDrain || now.progress === this.#whenIdle.progress)
-    if (isServed || this.#isClosed || !awaitsLines(this)) return false
-    this.#whenIdle = now
-    const number = this.#port.requestFlush()
-    const hasStopped = progressWatch(this.#port, Math.min(this.#exitTimeout, IDLE_PATIENCE_MS))
+    const look = this.#isClosed || !awaitsLines(this) ? undefined : this.#idleHold.start(this.#needsDrain)
+    if (look === undefined) return false
     this.#watcher.watch(() => {
-      if (hasStopped() || this.#isClosed) return true // a writer that is over will say why
-      if (!this.#port.isFlushed(number)) return false
+      const found = look()
+      if (found === 'stopped' || this.#isClosed) return true // a writer that is over will say why
+      if (found === 'waiting') return false
       if (this.#needsDrain) this.#tick()
       setImmediate(() => {}) // what the target sent before is on its way to this thread, and arrives within a turn
       return true
@@ -400,18 +381,20 @@ export class RingStream extends EventEmitter implements SupervisorHost {
     if (this.#isClosed && !this.#isEnding) this.#opened()
   }
 
-  #tickSoon (): void {
-    if (!this.#ticker.isDue) this.#ticker.soon(this.#needsDrain && this.listenerCount('drain') > 0 ? DRAIN_TICK_MS : TICK_MS)
+  /** @param used of the ring, as the last tick found it: a sink that takes nothing is looked at less and less often */
+  #tickSoon (used?: number): void {
+    if (!this.#ticker.isDue) this.#ticker.soon(this.#needsDrain && this.listenerCount('drain') > 0 ? DRAIN_TICK_MS : TICK_MS, used)
   }
 
   #tick (): void {
+    const { used } = this.#port
     if (!this.#writer.isOver) this.#producer.tryPublishNotice()
-    if (this.#producer.isCalm) this.#wantMetadata(false)
+    if (this.#producer.isCalm) wantMetadata(this, false)
     this.#drops.tell()
-    if (this.#needsDrain && this.#port.used <= this.#drainAt && !this.#writer.isOver) {
+    if (this.#needsDrain && used <= this.#drainAt && !this.#writer.isOver) {
       this.#needsDrain = false
       if (!this.#isEnding) this.emit('drain')
     }
-    if ((this.#needsDrain || this.#drops.isUntold || this.#producer.hasUntold) && !this.#isClosed) this.#tickSoon()
+    if ((this.#needsDrain || this.#drops.isUntold || this.#producer.hasUntold) && !this.#isClosed) this.#tickSoon(used)
   }
 }

@@ -6,18 +6,18 @@ import { clockMs } from '../clock'
 import { codedError } from '../errors'
 import { nameOfSink } from '../option-sink'
 import type { Settings } from '../options'
-import { Command, RingWord, WriterState, WriterWord, type Ring } from '../ring/layout'
+import { Command, WriterState, WriterWord, type Ring } from '../ring/layout'
 import type { WriterData, WriterMessage } from '../writer-data'
 import { tellGuests } from './sharing/announce'
 import { type Totals, totalsOf } from './counts'
 import { type Handle, makeHandle, type Sharing } from './sharing/handle'
 import { addOwnWriter, removeOwnWriter } from './sharing/own-writers'
 import { awaitExit } from './ending-thread'
+import { Deaths, growingPauseMs, LONGEST_PAUSE_MS } from './deaths'
 import { claimEnd, letEndGo } from './kept-end'
 import { type Lack, Lacks } from './lacks'
 import { type OsThreads } from './os-threads'
 import { withoutPreloads, withPreloads } from './preloads'
-import { Progress } from './progress'
 import { Roster } from './roster'
 import { startThread } from './start-thread'
 import { isConfig, strongReference, type SupervisorHost } from './supervisor-host'
@@ -25,19 +25,8 @@ import type { ProducerStats, WriterAccess, WriterStateName } from './writer-acce
 import { WriterBlock } from './writer-block'
 import { asError, inWords, type InWords, notStartedNow } from './writer-errors'
 
-/** Pause before the writer is started again after a second, third … death in a row. The first costs no pause. */
-const FIRST_PAUSE_MS = 50
-const LONGEST_PAUSE_MS = 5000
 /** How long a thread may take to come up where the system can't be asked for it: with thirty others on two cores it has taken half a second. */
 const CLAIM_PATIENCE_MS = 3000
-/** Writers that die although lines get through are started this far apart at the least: starting one costs 20–40 ms of a core. */
-const LEAST_BETWEEN_STARTS_MS = 250
-/** A writer that lived so long did not die of its start. */
-const QUICK_DEATH_MS = 10_000
-/** After so many deaths in a row that brought nothing through, a target is fed line by line. */
-const DEATHS_BEFORE_CARE = 2
-/** `maxRestarts` times this: deaths, each of which cost a line, with none getting through in between. */
-const DEATHS_IN_VAIN = 4
 
 /** Which thread-stream's messages we speak: targets look here before they send events of their own. */
 const CONTEXT = { threadStreamVersion: '4.2.1' }
@@ -58,11 +47,9 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   #threads!: OsThreads
   #generation = 0
   #restarts = 0
-  /** Deaths in a row: without a line getting through, or quick ones with nothing to get through. */
-  #deaths = 0
+  readonly #deaths: Deaths
   readonly #lacks = new Lacks(this.block)
   #startedAt = 0
-  readonly #progress = new Progress()
   #reason: Error | undefined
   /** Set while a dead writer is not replaced yet: not before this time (`performance.now`). */
   #restartAt: number | undefined
@@ -82,6 +69,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     this.#ring = ring
     this.#roster = new Roster(`pino-pinned/${process.pid}/${Math.random().toString(36).slice(2)}`, this.block, () => this.#orderEnd(), settings.sink.kind === 'target' ? (message) => this.#postFor(message) : undefined)
     this.#settings = settings
+    this.#deaths = new Deaths(settings.maxRestarts)
     this.#cores = cores
     this.#host = strongReference(host)
     if (sharing.key !== null) this.#roster.open() // the writer may have rings to tell of as soon as it is up
@@ -204,7 +192,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   restart (): boolean {
     if (this.#isClosed || this.hasEnded || !this.isOver) return false
     this.#isFailed = false
-    this.#deaths = 0
+    this.#deaths.forget()
     this.#lacks.forget()
     this.#restart()
     this.#tellState()
@@ -225,7 +213,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   #hasTakenBack (): boolean {
     const offer = this.#generation * 2
     if (Atomics.load(this.block, WriterWord.Claim) !== offer) return false
-    const patienceMs = Math.min(CLAIM_PATIENCE_MS * 2 ** this.#deaths, LONGEST_PAUSE_MS) * this.#threads.patience
+    const patienceMs = Math.min(CLAIM_PATIENCE_MS * 2 ** this.#deaths.inRow, LONGEST_PAUSE_MS) * this.#threads.patience
     if (clockMs() - this.#startedAt < patienceMs && !this.#threads.areGone) return false
     // Pairs with the compare-exchange in the writer's main.ts: one of the two has the rings.
     return Atomics.compareExchange(this.block, WriterWord.Claim, offer, 0) === offer
@@ -266,7 +254,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       onFull,
       name,
       cores: this.#cores,
-      isCareful: this.#deaths >= DEATHS_BEFORE_CARE || this.#progress.isStuck,
+      isCareful: this.#deaths.callForCare,
       isHeir: this.#sharing.isHeir,
       shared: this.#sharing.key === null ? undefined : { key: this.#sharing.key, handle: this.#handle }
     }
@@ -315,14 +303,12 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     if (lack !== undefined) return this.#waitFor(lack)
     this.#lacks.forget()
     const all = [totalsOf(this.#ring), this.others().totals]
-    this.#deaths = this.#hasBroughtNothing(all) ? this.#deaths + 1 : 1
-    if (this.#deaths > this.#settings.maxRestarts || this.#hasSkippedInVain(all)) {
-      return this.#fail(this.#deaths === 1 ? reason : new Error(`the writer died ${this.#deaths} times without getting a line through; the last time: ${reason.message}`, { cause: reason }))
+    const pauseMs = this.#deaths.add(this.#rings, all, this.isStalled, this.#startedAt)
+    if (pauseMs === undefined) {
+      const { inRow } = this.#deaths
+      return this.#fail(inRow === 1 ? reason : new Error(`the writer died ${inRow} times without getting a line through; the last time: ${reason.message}`, { cause: reason }))
     }
     this.#restarts++
-    const pauseMs = this.#deaths === 1
-      ? Math.max(0, this.#startedAt + LEAST_BETWEEN_STARTS_MS - clockMs())
-      : Math.min(FIRST_PAUSE_MS * 2 ** (this.#deaths - 2), LONGEST_PAUSE_MS)
     this.#restartIn(pauseMs)
     this.#host.deref()?.onRestart(this.#restarts, reason, nameOfSink(this.#settings.sink))
   }
@@ -336,7 +322,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
 
   #waitFor (lack: Lack): void {
     if (!this.#lacks.isKnown) this.#host.deref()?.onWarning(notStartedNow(lack, nameOfSink(this.#settings.sink)))
-    this.#restartIn(Math.min(FIRST_PAUSE_MS * 2 ** this.#lacks.found(lack), LONGEST_PAUSE_MS))
+    this.#restartIn(growingPauseMs(this.#lacks.found(lack)))
   }
 
   #letHostGo (): void {
@@ -345,19 +331,6 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   }
 
   get #rings (): Ring[] { return [this.#ring, ...this.#roster.rings] }
-
-  /** Lines were given up one after another, and none got through between them: it is the target that is bad, not a line. */
-  #hasSkippedInVain (all: readonly Totals[]): boolean {
-    return this.#progress.deathsInVain(all) > this.#settings.maxRestarts * DEATHS_IN_VAIN
-  }
-
-  /** Whether the writer that just died got no line through, and that counts against it. */
-  #hasBroughtNothing (all: readonly Totals[]): boolean {
-    const hasReleased = this.#progress.hasReleased(this.#rings, all)
-    if (hasReleased || Atomics.load(this.block, WriterWord.Stalled) !== 0) return false
-    const hadLines = this.#rings.some((ring) => Atomics.load(ring.words, RingWord.Published) !== Atomics.load(ring.words, RingWord.Released))
-    return hadLines || clockMs() - this.#startedAt < QUICK_DEATH_MS
-  }
 
   #restart (): void {
     this.#restartAt = undefined
