@@ -128,6 +128,7 @@ function stubsOf (thread: Thread, around: Surroundings): Record<string, Exports>
     'stream/sharing/producer-thread': { producerThread: () => ({ shared: around.threadBlock, drop () {} }), threadName: () => 'explored' },
     'stream/os-threads': { OsThreads: { startedBy: (start: () => unknown) => ({ started: start(), threads: { areGone: false } }) } },
     'stream/writer-file': { writerFile: () => 'writer' },
+    'stream/ending-thread': { awaitExit () {} },
     'ring/estate': { restoreRing: around.keepers?.restoreRing, keptLayoutOf: () => ({}) },
     'writer/answerer': { Answerer: class { look (): void {} } },
     'writer/fd-sink': { FdSink: sinkOn(thread) },
