@@ -174,6 +174,8 @@ export const enum WriterWord {
   Taken = 61,
   /** The generation whose target has all lines and was told to end. Written by the writer. */
   Closing = 62,
+  /** Lines that one of several targets went without, of which no notice has told it yet. Written by the writer. */
+  Untold = 63,
   /** The cores that the kernel says the thread may use, at most `MOST_PINNED_CORES`. Written by the writer. */
   PinnedCores = 64,
 
@@ -252,7 +254,7 @@ const CONTROL_BYTES = 1024
 const SLACK_BYTES = MOST_PAYLOAD_BYTES + 64
 /** A batch: about two thousand lines a system call; more than one payload and a notice must fit. */
 const GATHER_BYTES = 256 * 1024
-const WRITER_BLOCK_BYTES = (WriterWord.Seats + MOST_ATTACHED_RINGS) * 4
+export const WRITER_BLOCK_BYTES = (WriterWord.Seats + MOST_ATTACHED_RINGS) * 4
 const THREAD_BLOCK_BYTES = 256
 const PAGE_BYTES = 4096
 
@@ -279,7 +281,7 @@ export interface Ring {
  * @param start first position; tests put it just below a wrap
  */
 export function createRing (capacity: number, start = 0): Ring {
-  if (!(capacity >= LEAST_CAPACITY_BYTES && capacity <= MOST_CAPACITY_BYTES) || (capacity & (capacity - 1)) !== 0) {
+  if (!isCapacity(capacity)) {
     throw new RangeError(`ring capacity must be a power of two from ${LEAST_CAPACITY_BYTES} to ${MOST_CAPACITY_BYTES}, not ${capacity}`)
   }
   const shared = new SharedArrayBuffer(CONTROL_BYTES + capacity + SLACK_BYTES + GATHER_BYTES)
@@ -292,6 +294,11 @@ export function createRing (capacity: number, start = 0): Ring {
   words[RingWord.BatchBase] = start - 1 // of no batch
   new Float64Array(shared)[RingCount.Totals] = start
   return openRing(shared)
+}
+
+/** Whether a ring may have so many bytes of data. */
+export function isCapacity (bytes: number): boolean {
+  return bytes >= LEAST_CAPACITY_BYTES && bytes <= MOST_CAPACITY_BYTES && (bytes & (bytes - 1)) === 0
 }
 
 /** Views on a ring that another thread made. */

@@ -51,6 +51,8 @@ export class Departure implements Leaver, SignalLeaver {
     if (this.#ends) supervisor.end()
     const hasEnded = isFlushed && (!this.#ends || port.waitFor(() => supervisor.hasEnded, patienceMs))
     const linesLeft = port.linesLeft + supervisor.othersLinesLeft
+    const { untold } = supervisor
+    if (untold > 0) tell(`pino-pinned: one of the targets went without up to ${untold} lines\n`)
     if (hasEnded) return
     if (linesLeft > 0) tell(`pino-pinned: up to ${linesLeft} lines were left: ${this.#reason}\n`)
     else if (supervisor.closingTarget !== undefined) tell(`pino-pinned: what the target still holds may be lost: ${this.#reason}\n`)
@@ -65,7 +67,7 @@ export class Departure implements Leaver, SignalLeaver {
 
   get #reason (): string {
     const { stalledBy, isOver, closingTarget } = this.#supervisor
-    if (closingTarget !== undefined) return `${closingTarget} has all lines and has not closed (exitTimeout: ${this.#exitTimeout} ms)`
+    if (closingTarget !== undefined) return `${closingTarget} has all lines and ${isOver ? 'failed as it closed' : `has not closed (exitTimeout: ${this.#exitTimeout} ms)`}`
     const cause = stalledBy === undefined ? '' : `, ${stalledBy}`
     // Why a target failed it has said in a message, for which there is no event loop any more.
     return isOver ? `the sink failed${cause}` : `the sink took nothing any more${cause} (exitTimeout: ${this.#exitTimeout} ms)`

@@ -91,7 +91,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
 
   get closingTarget (): string | undefined {
     const isClosing = Atomics.load(this.block, WriterWord.Closing) === this.#generation && !this.hasEnded
-    return isClosing && totalsOf(this.#ring).linesAccepted + this.others().totals.linesAccepted > 0 ? nameOfSink(this.#settings.sink) : undefined
+    return isClosing ? nameOfSink(this.#settings.sink) : undefined
   }
 
   /** The writer's thread is gone, and no other will come. */

@@ -37,6 +37,8 @@ export interface Bounds {
   readonly onStalled: (name: string) => void
   /** No notice will tell of these lines. */
   readonly onUntold: (name: string, lines: number) => void
+  /** So many more, or less, wait for a notice. */
+  readonly onOwed: (lines: number) => void
 }
 
 const requireFile = createRequire(__filename)
@@ -207,7 +209,9 @@ class BoundTarget {
 
   #drop (text: string): false {
     if (this.#dropped === 0) this.#counts[LEVEL_SLOTS + 1] = Date.now()
-    this.#dropped += addNotice(text, this.#counts) || this.#addLine(text)
+    const lines = addNotice(text, this.#counts) || this.#addLine(text)
+    this.#dropped += lines
+    this.#bounds.onOwed(lines)
     if (!this.#hasStalled) this.#bounds.onStalled(this.name)
     this.#hasStalled = true
     return false
@@ -234,6 +238,7 @@ class BoundTarget {
   }
 
   #forget (): void {
+    this.#bounds.onOwed(-this.#dropped)
     this.#dropped = 0
     this.#counts.fill(0)
   }

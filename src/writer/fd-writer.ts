@@ -38,6 +38,7 @@ export class FdWriter {
     this.#turns = new Turns(thread, ({ consumer }) => this.#deliver(consumer))
     this.#sink = new FdSink(settings, thread.isSuccessor, thread.data.channel)
     this.#fsync = settings.fsync
+    if (thread.isStalled) this.#quietUntil = Infinity // the writer before this one has told
     this.#much = Math.min(MUCH_BYTES, thread.outlets[0]!.consumer.ring.capacity / 8)
   }
 

@@ -2,7 +2,7 @@ import { StringDecoder } from 'node:string_decoder'
 import type { Consumer, Mark } from '../ring/consumer'
 import type { TargetSink } from '../options'
 import { Patience } from '../patience'
-import { Fed, RingWord } from '../ring/layout'
+import { Fed, RingWord, WriterWord } from '../ring/layout'
 import { BoundTargets } from './bound-targets'
 import { Care } from './care'
 import { forwardEvents } from './forward-events'
@@ -81,6 +81,7 @@ export class StreamWriter {
 
   async #open (): Promise<void> {
     const { filename } = this.#settings
+    this.#tellOfOwed()
     this.#several = this.#boundTargets(filename)
     const target = await loadTarget(filename)
     this.#target = await target(this.#thread.data.workerData)
@@ -98,6 +99,12 @@ export class StreamWriter {
     this.#thread.ready()
   }
 
+  /** The writer before this one owed a target a notice. Some of those lines, which it had not let go of, come again. */
+  #tellOfOwed (): void {
+    const lines = Atomics.exchange(this.#thread.block, WriterWord.Untold, 0)
+    if (lines > 0) this.#thread.warn(new Error(`one of the targets went without up to ${lines} ${lines === 1 ? 'line' : 'lines'} when the log writer died`))
+  }
+
   #boundTargets (filename: string): BoundTargets {
     const { data, outlets } = this.#thread
     return new BoundTargets(filename, data.workerData, {
@@ -106,7 +113,8 @@ export class StreamWriter {
       isEnding: () => this.#thread.isEnding,
       formatNotice: targetNotice(data.dropNotice),
       onStalled: (name) => this.#thread.warn(new Error(`the target ${name} does not keep up: until it does, what is too much for it is dropped`)),
-      onUntold: (name, lines) => this.#thread.warn(new Error(`the target ${name} went without ${lines} ${lines === 1 ? 'line' : 'lines'}`))
+      onUntold: (name, lines) => this.#thread.warn(new Error(`the target ${name} went without ${lines} ${lines === 1 ? 'line' : 'lines'}`)),
+      onOwed: (lines) => { Atomics.add(this.#thread.block, WriterWord.Untold, lines) }
     })
   }
 
@@ -315,7 +323,9 @@ export class StreamWriter {
       const rest = decoder.end()
       if (rest.length > 0) this.#target.write(rest)
     }
+    const untold = Atomics.load(this.#thread.block, WriterWord.Untold)
     this.#several.tellUntold()
+    Atomics.store(this.#thread.block, WriterWord.Untold, untold) // a thread that leaves hears no warning, and looks here
     const watch = this.#work.watchClosing()
     // Of a target that never calls back the event loop is empty; a thread that ends before the target has closed counts as dead.
     process.on('beforeExit', () => { if (!this.#isNoneLeft) watch.ref() })
@@ -343,20 +353,25 @@ export class StreamWriter {
   get #isNoneLeft (): boolean { return this.#holding.length === 0 || (!this.#canFlush && this.#work.isNoneLeft) }
 
   #settleEnd (): void {
+    this.#releaseEnd()
+    this.#thread.ended()
+  }
+
+  #releaseEnd (): void {
     this.#isDead = true // a flush that answers now would release less
     for (const outlet of this.#thread.outlets) {
       outlet.consumer.ring.words[RingWord.Fed] = Fed.Nothing
       outlet.consumer.release()
       outlet.answerFlush()
     }
-    this.#thread.ended()
   }
 
   #fail (reason: unknown): void {
     if (this.#isDead) return
     this.#isDead = true
     const error = asError(reason)
-    const hasAll = this.#isEnding && this.#holding.length === 0
+    const hasAll = this.#isEnding && (this.#holding.length === 0 || this.#work.areFinishing)
+    if (hasAll) this.#releaseEnd()
     if (remedyOfTarget(this.#thread.isSuccessor, hasAll) === 'final') this.#thread.fail(error)
     else this.#thread.dying(error)
     setImmediate(() => process.exit(1))

@@ -18,6 +18,8 @@ export interface Stage {
   /** A SonicBoom's `writableLength`. */
   readonly _len?: number
   readonly _readableState?: { readonly pipes?: unknown }
+  /** Of a Writable: whether it has written all, and finishes. */
+  readonly _writableState?: { readonly finalCalled?: boolean, readonly prefinished?: boolean }
   on (event: 'drain', listener: () => void): unknown
 }
 
@@ -39,6 +41,9 @@ export class TargetWork {
 
   /** As far as they show, the targets hold nothing. */
   get isNoneLeft (): boolean { return this.#backlogs.every((backlog) => backlog.isEmpty) }
+
+  /** The targets have written all that they were given: none has failed in a write. */
+  get areFinishing (): boolean { return this.#backlogs.every((backlog) => backlog.isFinishing) }
 
   /**
    * The targets have been told to end, and may be at work on what does not show: a busy event loop can be seen. From now on
@@ -70,6 +75,10 @@ class Backlog {
   constructor (first: Stage) {
     this.#stages = stagesFrom(first)
     for (const stage of this.#stages) stage.on('drain', () => { this.#hasDrained = true })
+  }
+
+  get isFinishing (): boolean {
+    return this.#stages.every(({ _writableState: state }) => state?.finalCalled === true || state?.prefinished === true)
   }
 
   get isEmpty (): boolean { return this.#look().every((length) => length === 0) }

@@ -185,6 +185,9 @@ export class WriterThread {
   /** The sink has taken something: who waits for it to take more sees that it does. */
   took (): void { Atomics.add(this.block, WriterWord.Taken, 1) }
 
+  /** Whether the sink takes nothing, as far as is known: a writer before this one may have left it so. */
+  get isStalled (): boolean { return Atomics.load(this.block, WriterWord.Stalled) !== 0 }
+
   /** The errno that the sink is waiting out, 0 when it takes lines. */
   setStalled (errno: number): void { Atomics.store(this.block, WriterWord.Stalled, errno) }
 

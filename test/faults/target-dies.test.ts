@@ -413,6 +413,24 @@ test('one of several targets that is slow, and goes without lines, is told of ea
   expect(next).toBeGreaterThan(written / 2) // what it went without at the very end is a warning
 })
 
+test.each([
+  ['goes on behind a writer that died', "stream.on('writer-restart', () => { process.exitCode = 0 }); stream.worker.terminate()", /Error: one of the targets went without up to (\d+) lines when the log writer died/],
+  ['ends with the process', 'process.exit()', /^pino-pinned: one of the targets went without up to (\d+) lines/m]
+])('what one of several targets went without is told where its log %s', async (_, then, told) => {
+  const targets = [{ target, options: { path: logPath(), neverCallsBack: true } }, { target: 'pino/file', options: { destination: logPath() } }]
+  const { code, stderr } = await runScript(`
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ targets: ${JSON.stringify(targets)}, capacity: '64kb', exitTimeout: 200 })
+    let n = 0
+    const timer = setInterval(() => { for (let lines = 0; lines < 30; lines++) stream.write(numbered(n++)) }, 4)
+    process.once('warning', () => setTimeout(() => { // the stalled one goes without from now on
+      clearInterval(timer)
+      ${then}
+    }, 500))`)
+  expect(code).toBe(0)
+  expect(Number(told.exec(stderr)?.[1])).toBeGreaterThan(100)
+})
+
 test('what one of several targets went without is a warning where no line can tell of it', async () => {
   const path = logPath()
   const targets = [{ target, options: { path: logPath(), neverCallsBack: true } }, { target: 'pino/file', options: { destination: path } }]

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { runScript } from '../support/process'
-import { check, load, logPath, open, read, until } from './support'
+import { check, load, logPath, numbered, open, read, until } from './support'
 
 /** Keeps its lines until it is told to end; then does as told. */
 const source = (final: string): string => `
@@ -76,12 +76,18 @@ describe('a target that is told to end', () => {
     expect(stream.stats()).toMatchObject({ linesWritten: LINES, linesSkipped: 0, restarts: 0 })
   })
 
-  test('and fails with no line left is not loaded again: its error is told, once', async () => {
-    const { target, path } = targetWith("throw new Error('on purpose')")
+  test.each([
+    ['long ago', true],
+    ['just now', false]
+  ])('and fails with all lines handed on, %s, is not loaded again: its error is told, once', async (_, isLongAgo) => {
+    const { target, path } = targetWith("send(); throw new Error('on purpose')")
     const { stream, errors } = open({ target, options: { path } })
-    await load(stream, 0, LINES)
-    await until(() => stream.stats().used === 0)
+    await until(() => stream.ready)
+    for (let n = 0; n < LINES; n++) stream.write(numbered(n))
+    if (isLongAgo) await until(() => stream.stats().used === 0)
     const { events, error } = await end(stream)
+    expect(check(read(path))).toMatchObject(all)
+    expect(stream.stats()).toMatchObject({ linesWritten: LINES, linesSkipped: 0, restarts: 0 })
     expect({ events, errors, message: error?.message }).toEqual({ events: ['error', 'close'], errors: [error], message: 'on purpose' })
     expect(read(`${path}.loads`)).toBe('.')
   })

@@ -64,6 +64,7 @@ const blockWords: Word[] = [
   i32('Ready', WriterWord.Ready, 'writer'),
   i32('Taken', WriterWord.Taken, 'writer'),
   i32('Closing', WriterWord.Closing, 'writer'),
+  i32('Untold', WriterWord.Untold, 'writer'),
   f64('CpuMs', WriterCount.CpuMs, 'writer'),
   i32('PinnedCores', WriterWord.PinnedCores, 'writer', MOST_PINNED_CORES),
   i32('Seats', WriterWord.Seats, 'everybody', MOST_ATTACHED_RINGS)

@@ -1,4 +1,4 @@
-import { attach } from 'pino-pinned'
+import { attach, transport } from 'pino-pinned'
 import { isAscending, numbers, runThreads } from './support'
 
 describe('a stream attached from another thread', () => {
@@ -297,6 +297,18 @@ describe('a stream attached from another thread', () => {
   const shared = new SharedArrayBuffer(8)
   test.each([undefined, null, 7, {}, { block: {}, channel: 'x', pinoPinned: 1 }, { block: shared, channel: 'x', pinoPinned: 1 }])('refuses %p as a handle', (handle) => {
     expect(() => attach(handle as never)).toThrow(expect.objectContaining({ name: 'TypeError', code: 'ERR_PINO_PINNED_OPTION', option: 'handle' }))
+  })
+
+  test.each<[string, object]>([
+    ['settings that are none', { settings: null }],
+    ['no settings in them', { settings: {} }],
+    ['a capacity of -0', { settings: { capacity: -0, exitTimeout: 1000, reserve: null } }],
+    ['a capacity that is no number', { settings: { capacity: Symbol('much'), exitTimeout: 1000, reserve: null } }],
+    ['another block', { block: new SharedArrayBuffer(0) }]
+  ])('refuses a handle with %s', async (_, damage) => {
+    const stream = transport({ destination: '/dev/null' })
+    expect(() => attach({ ...stream.handle(), ...damage } as never)).toThrow(expect.objectContaining({ code: 'ERR_PINO_PINNED_OPTION', option: 'handle' }))
+    await new Promise((resolve) => stream.end(resolve))
   })
 
   test('refuses a handle that cannot be read', () => {

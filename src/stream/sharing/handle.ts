@@ -3,6 +3,7 @@ import { show, wrongType } from '../../errors'
 import { applied } from '../../option-checks'
 import { nameOfSink } from '../../option-sink'
 import type { Settings } from '../../options'
+import { isCapacity, WRITER_BLOCK_BYTES } from '../../ring/layout'
 
 /** What each side must agree on. */
 const VERSION = 1
@@ -63,10 +64,17 @@ export function checkHandle (value: unknown): Handle { return applied(handleOf, 
 
 function handleOf (value: unknown): Handle {
   const handle = value as Partial<Handle> | null | undefined
-  if (handle?.block instanceof SharedArrayBuffer && typeof handle.channel === 'string' && typeof handle.settings === 'object' && handle.pinoPinned === VERSION) return handle as Handle
+  const isWhole = handle?.block instanceof SharedArrayBuffer && handle.block.byteLength === WRITER_BLOCK_BYTES && typeof handle.channel === 'string' && areSettings(handle.settings)
+  if (isWhole && handle.pinoPinned === VERSION) return handle as Handle
   const isOtherVersion = handle?.pinoPinned !== undefined && handle.pinoPinned !== VERSION
   const what = isOtherVersion
     ? `a handle of this version of pino-pinned (${VERSION}, not ${show(handle.pinoPinned)})`
     : 'a handle of this process: what stream.handle() returned, sent by postMessage or as workerData (JSON loses its memory)'
   throw wrongType({ option: 'handle', value, allowed: what })
+}
+
+/** As far as a mistake could reach memory: what `makeHandle` has put there was checked as options. */
+function areSettings (settings: Partial<ProducerSettings> | null | undefined): boolean {
+  const { capacity = NaN, exitTimeout, reserve } = settings ?? {}
+  return isCapacity(capacity) && typeof exitTimeout === 'number' && (reserve === null || typeof reserve?.ratio === 'number')
 }
