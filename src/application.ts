@@ -6,6 +6,7 @@
 import { dropInTarget } from './drop-in'
 import { getCallers } from './resolve-target'
 import { readOptions, type TransportOptions } from './options'
+import { listenToo } from './stream/process-exit'
 import { RingStream } from './stream/ring-stream'
 
 export type { TransportOptions } from './options'
@@ -30,7 +31,9 @@ export type { Stats } from './stream/stats'
  * @throws {TypeError|RangeError} `ERR_PINO_PINNED_…`: an option is wrong; it names the option, the value and what is allowed
  */
 export function transport (options: TransportOptions = {}): RingStream {
-  return new RingStream(readOptions(options, { callers: getCallers(), way: 'direct' }))
+  const stream = new RingStream(readOptions(options, { callers: getCallers(), way: 'direct' }))
+  listenToo()
+  return stream
 }
 
 /** What pino calls, in its transport thread, for the package's name in its config. */

@@ -1,4 +1,3 @@
-import { clockMs } from '../clock'
 import type { Port } from './port'
 import type { Leaver } from './process-exit'
 import type { SignalLeaver } from './signals'
@@ -11,9 +10,6 @@ export class Departure implements Leaver, SignalLeaver {
   readonly #supervisor: Supervisor
   readonly #exitTimeout: number
   readonly #ends: boolean
-  /** When everybody began to leave, and what the sink had taken by then. */
-  #hurriedAt = NaN
-  #progressThen = NaN
 
   /**
    * @param exitTimeout longest time without progress, in milliseconds
@@ -26,15 +22,18 @@ export class Departure implements Leaver, SignalLeaver {
     this.#ends = ends
   }
 
-  hurry (): void {
-    this.#port.requestFlush()
-    this.#hurriedAt = clockMs()
-    this.#progressThen = this.#port.progress
-  }
+  hurry (): void { this.#port.hurry() }
 
   leave (): void { this.#port.leave() }
 
   holdIdle (): boolean { return this.#supervisor.holdIdle() }
+
+  /** A file or pipe takes line by line what later handlers log. A target is to be told its end, as long as there is somebody to do so. */
+  leaveEarly (): void {
+    if (!this.#supervisor.saysIfWaiting) return this.leaveNow()
+    this.#port.flushEach()
+    this.#port.flushSync(this.#port.patienceLeftMs)
+  }
 
   leaveNow (): void {
     this.#deliver()
@@ -45,7 +44,7 @@ export class Departure implements Leaver, SignalLeaver {
     const port = this.#port
     const supervisor = this.#supervisor
     if (supervisor.hasEnded || supervisor.hasFailed) return
-    const patienceMs = this.#patienceMs
+    const patienceMs = port.patienceLeftMs
     // Room for the notice comes as the writer goes on; the order to end must not overtake it.
     const isFlushed = (this.#ends && !port.producer.hasUntold) || port.flushSync(patienceMs)
     if (this.#ends) supervisor.end()
@@ -56,13 +55,6 @@ export class Departure implements Leaver, SignalLeaver {
     if (hasEnded) return
     if (linesLeft > 0) tell(`pino-pinned: up to ${linesLeft} lines were left: ${this.#reason}\n`)
     else if (supervisor.closingTarget !== undefined) tell(`pino-pinned: what the target still holds may be lost: ${this.#reason}\n`)
-  }
-
-  /** A sink that has taken nothing while others were waited for, or a flush was, has had that time already. */
-  get #patienceMs (): number {
-    if (this.#port.isStuck) return 0
-    const waitedMs = this.#port.progress === this.#progressThen ? clockMs() - this.#hurriedAt : 0
-    return Math.max(0, this.#exitTimeout - waitedMs)
   }
 
   get #reason (): string {

@@ -1,4 +1,5 @@
 import { addon } from '../affinity/addon'
+import { clockMs } from '../clock'
 import { isOwnLevel, levelOfText, slotOfLevel } from '../levels'
 import { Patience } from '../patience'
 import { Flag, RingCount, RingWord, type Ring, WriterWord } from '../ring/layout'
@@ -69,6 +70,9 @@ export class Port {
   #isUnknown: boolean
   #isClosed = false
   #isLeaving = false
+  #flushesEach = false
+  /** When others began to be waited for: the flush asked for then, and what the sink had taken. */
+  #hurried: { flush: number, progress: number, at: number } | undefined
   #asksForLevels = false
   #mayWait = true
   /** The last line was dropped for want of room alone: the next may be dropped with fewer questions. */
@@ -131,6 +135,12 @@ export class Port {
 
   get isLeaving (): boolean { return this.#isLeaving }
 
+  /** From now on each line is waited for: the process may end behind any. */
+  flushEach (): void {
+    this.#flushesEach = true
+    this.producer.close() // the quick way
+  }
+
   /**
    * Takes a line when there is not plenty of room: as one that fits exactly, one that may use the reserve, one that waits,
    * or one that is dropped and counted.
@@ -139,6 +149,12 @@ export class Port {
    * @returns whether the line was accepted
    */
   writeCarefully (line: Line, level: number | undefined): boolean {
+    const isAccepted = this.#write(line, level)
+    if (isAccepted && this.#flushesEach) this.flushUnlessStuck({})
+    return isAccepted
+  }
+
+  #write (line: Line, level: number | undefined): boolean {
     if (line.length === 0) return true
     if (this.#isUnknown || this.#keeper.isLost === true) this.#makeKnown()
     this.#isFull = false
@@ -220,7 +236,7 @@ export class Port {
   flushSync (patienceMs: number, limits?: Limits): boolean {
     const number = this.requestFlush()
     if (!this.waitFor(() => this.isFlushed(number), patienceMs, limits)) {
-      if (patienceMs >= this.#settings.exitTimeout) this.#progressAtTimeout = this.progress
+      if (patienceMs >= this.patienceLeftMs) this.#progressAtTimeout = this.progress
       return false
     }
     return !this.producer.hasUntold || this.#flushNotice(patienceMs, limits)
@@ -234,7 +250,23 @@ export class Port {
 
   /** As `flushSync` for `exitTimeout`, but without a wait if the sink is stuck. */
   flushUnlessStuck (limits: Limits): boolean {
-    return this.isStuck ? this.isFlushed(this.requestFlush()) : this.flushSync(this.#settings.exitTimeout, limits)
+    return this.isStuck ? this.isFlushed(this.requestFlush()) : this.flushSync(this.patienceLeftMs, limits)
+  }
+
+  /** Others are about to be waited for, one after another: what of that time the sink takes nothing is this stream's too. */
+  hurry (): void {
+    const flush = this.requestFlush()
+    if (!this.#isWaitedFor) this.#hurried = { flush, progress: this.progress, at: clockMs() }
+  }
+
+  /** The sink has taken nothing since others began to be waited for, and is to. */
+  get #isWaitedFor (): boolean { return this.#hurried?.progress === this.progress && !this.isFlushed(this.#hurried.flush) }
+
+  /** How long to wait for the lines as the process leaves, in milliseconds: what is left of `exitTimeout`. */
+  get patienceLeftMs (): number {
+    const { exitTimeout } = this.#settings
+    if (this.isStuck) return 0
+    return this.#isWaitedFor ? Math.max(0, exitTimeout - (clockMs() - this.#hurried!.at)) : exitTimeout
   }
 
   /** A flush has waited in vain, and the sink has taken nothing since. */

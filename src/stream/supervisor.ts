@@ -13,6 +13,7 @@ import { type Totals, totalsOf } from './counts'
 import { type Handle, makeHandle, type Sharing } from './sharing/handle'
 import { addOwnWriter, removeOwnWriter } from './sharing/own-writers'
 import { awaitExit } from './ending-thread'
+import { standAgain } from './process-exit'
 import { Deaths, growingPauseMs, LONGEST_PAUSE_MS } from './deaths'
 import { claimEnd, letEndGo } from './kept-end'
 import { type Lack, Lacks } from './lacks'
@@ -266,6 +267,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     const host = this.#host.deref()
     switch (message?.code) {
       case 'READY':
+        standAgain()
         this.#letHostGo()
         this.#roster.look()
         this.#roster.announceAgain()

@@ -6,6 +6,8 @@ import { WriterWord } from '../ring/layout'
 const LOOK_MS = 50
 /** The part of the time that an event loop works when it waits for a peer is well below, when it writes a buffer away well above. */
 const LEAST_UTILIZATION = 0.1
+/** For so many looks in a row: V8 tidies up the heap of a thread that has been idle for some seconds. */
+const LEAST_BUSY_LOOKS = 3
 /** pino gives a transport 10 seconds to close: no application knows a longer wait for what nobody sees. */
 const MOST_CLOSING_MS = 10_000
 /** More than any pipeline has. */
@@ -52,11 +54,13 @@ export class TargetWork {
   watchClosing (): NodeJS.Timeout {
     const start = performance.now()
     let last = performance.eventLoopUtilization()
+    let busyLooks = 0
     return setInterval(() => {
       const now = performance.eventLoopUtilization()
       const { utilization } = performance.eventLoopUtilization(now, last)
       last = now
-      const isBusy = utilization > LEAST_UTILIZATION && performance.now() - start <= MOST_CLOSING_MS
+      busyLooks = utilization > LEAST_UTILIZATION ? busyLooks + 1 : 0
+      const isBusy = busyLooks >= LEAST_BUSY_LOOKS && performance.now() - start <= MOST_CLOSING_MS
       if (this.#haveMoved() || isBusy) this.#show()
     }, LOOK_MS).unref()
   }

@@ -98,7 +98,7 @@ export class Homing implements Leaver, SignalLeaver {
     return this.#handle
   }
 
-  hurry (): void { this.#port.requestFlush() }
+  hurry (): void { this.#port.hurry() }
   leave (): void { this.#port.leave() }
 
   /** Files answer nothing. */
@@ -106,12 +106,11 @@ export class Homing implements Leaver, SignalLeaver {
 
   /** What a thread leaves in its ring is not to be lost with the owner of a writer that may be gone the next moment. */
   leaveNow (): void {
-    const { exitTimeout } = this.#settings
     const port = this.#port
-    if (!this.#writer.isOver) port.waitFor(() => port.producer.tryPublishNotice(), exitTimeout)
+    if (!this.#writer.isOver) port.waitFor(() => port.producer.tryPublishNotice(), port.patienceLeftMs)
     this.#end()
     if (this.#handle?.isPassedOn === false && !this.#isOwner) return
-    port.waitFor(() => this.#isOwner ? this.#writer.hasEnded : port.used === 0, exitTimeout)
+    port.waitFor(() => this.#isOwner ? this.#writer.hasEnded : port.used === 0, port.patienceLeftMs)
   }
 
   forget (): void {
