@@ -99,10 +99,10 @@ export function object (value: unknown, option: string, path = `${option}.`): Gi
   return copy
 }
 
-/** A non-empty list, each entry checked under the name `option[index]`. */
-export function listOf<T> (check: Check<T>, allowed: string): Check<T[]> {
+/** A list of `least` entries or more, each checked under the name `option[index]`. */
+export function listOf<T> (check: Check<T>, allowed: string, least = 1): Check<T[]> {
   return (value, option) => {
-    typeOr(Array.isArray(value), Array.isArray(value) && value.length > 0, value, { option, allowed })
+    typeOr(Array.isArray(value), Array.isArray(value) && value.length >= least, value, { option, allowed })
     return Array.from(value as unknown[], (entry, at) => check(entry, `${option}[${at}]`))
   }
 }

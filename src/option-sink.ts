@@ -200,4 +200,4 @@ const entry: Check<Entry | PipelineEntry> = (value, option) => {
   return checked
 }
 
-export const targets: Check<Array<Entry | PipelineEntry>> = listOf(entry, 'a list of at least one target or pipeline')
+export const targets: Check<Array<Entry | PipelineEntry>> = listOf(entry, 'a list of targets and pipelines', 0) // of none, as pino takes it: nothing is kept

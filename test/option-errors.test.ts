@@ -22,6 +22,7 @@ const TAKEN: Partial<Record<keyof TransportOptions, string[]>> = {
   mkdir: ['true'],
   fsync: ['true'],
   target: [], // a word is a module that there is not
+  targets: ['an empty list'],
   options: ['an empty object', 'a date'],
   levels: ['an empty object', 'a date'],
   dedupe: ['true'],

@@ -23,7 +23,6 @@ describe('options that contradict each other', () => {
     [{ fsync: true, ...target }, 'fsync', /beside 'target'/],
     [{ options: {} }, 'options', /needs a 'target'/],
     [{ targets: [{ ...target, ...pipeline }] }, 'targets[0].pipeline', /has a target already/],
-    [{ targets: [] }, 'targets', /at least one target or pipeline/],
     [{ pipeline: [] }, 'pipeline', /at least one target/],
     [{ targets: [{ pipeline: [] }] }, 'targets[0].pipeline', /at least one target/],
     [{ targets: [{}] }, 'targets[0]', /a 'target' or a 'pipeline'/],
@@ -192,8 +191,8 @@ describe('targets and pipeline', () => {
   })
 
   test.each<[object, string, RegExp]>([
-    [{ targets: {} }, 'targets', /list of at least one/],
-    [{ targets: 'pino-pretty' }, 'targets', /list of at least one/],
+    [{ targets: {} }, 'targets', /list of targets and pipelines/],
+    [{ targets: 'pino-pretty' }, 'targets', /list of targets and pipelines/],
     [{ targets: ['pino-pretty'] }, 'targets[0]', /an object/],
     [{ targets: [{ target: 5 }] }, 'targets[0].target', /name of a module/],
     [{ targets: [{ target: 'x', level: {} }] }, 'targets[0].level', /level/],
@@ -206,4 +205,8 @@ describe('targets and pipeline', () => {
   ])('of the wrong type are refused: %j', (options, option, says) => {
     refused(() => read(options), { type: 'TypeError', option, says })
   })
+})
+
+test('targets may be none, as pino takes it', () => {
+  expect(read({ targets: [] }).sink).toMatchObject({ kind: 'target', options: { targets: [], pipelines: [] } })
 })
