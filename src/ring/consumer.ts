@@ -1,20 +1,9 @@
-import { DATA_START, Ending, Flag, HEADER_BYTES, Kind, recordBytes, RingCount, RingWord, TOTALS_WORDS, type Ring } from './layout'
+import { DATA_START, Ending, Flag, HEADER_BYTES, Kind, type Mark, readTotals, recordBytes, type Ring, RingCount, RingWord, writeTotals } from './layout'
 
 const NEWLINE = 10
 
 /** Turns the counts of a `dropped` record (see `DROPPED_PAYLOAD_BYTES`) into a line of the log, or null for none. */
 export type FormatNotice = (counts: Float64Array) => string | null
-
-/** How far a writer has come: where it stands, and totals up to there. `release` takes one. */
-export interface Mark {
-  readonly position: number
-  readonly lines: number
-  readonly bytes: number
-  readonly skipped: number
-  readonly outputEnds: number
-  /** The time that dates the next line, if none of its own does. */
-  readonly time: number
-}
 
 /**
  * The side of a ring that the writer owns: it takes records in batches and gives their space back.
@@ -58,13 +47,13 @@ export class Consumer implements Mark {
     this.#mask = ring.capacity - 1
     this.#formatNotice = formatNotice
     this.#slot = Atomics.load(ring.words, RingWord.TotalsSlot)
-    const at = totalsAt(this.#slot)
-    this.#released = this.#published = this.position = ring.counts[at]! | 0
-    this.lines = ring.counts[at + 1]!
-    this.bytes = ring.counts[at + 2]!
-    this.skipped = ring.counts[at + 3]!
-    this.outputEnds = ring.counts[at + 4]!
-    this.time = ring.counts[at + 5]!
+    const totals = readTotals(ring.counts, this.#slot)
+    this.#released = this.#published = this.position = totals.position
+    this.lines = totals.lines
+    this.bytes = totals.bytes
+    this.skipped = totals.skipped
+    this.outputEnds = totals.outputEnds
+    this.time = totals.time
     this.#tell(this) // a writer before this one may have died before it could
     const base = Atomics.load(ring.words, RingWord.BatchBase)
     if (base === this.#baseOf(this.position)) this.#batchTaken = Atomics.load(ring.words, RingWord.BatchTaken)
@@ -323,15 +312,8 @@ export class Consumer implements Mark {
    * store decides whether a line counts as written, and its batch as done.
    */
   release (mark: Mark = this): void {
-    const counts = this.#counts
     const slot = 1 - this.#slot
-    const at = totalsAt(slot)
-    counts[at] = mark.position
-    counts[at + 1] = mark.lines
-    counts[at + 2] = mark.bytes
-    counts[at + 3] = mark.skipped
-    counts[at + 4] = mark.outputEnds
-    counts[at + 5] = mark.time
+    writeTotals(this.#counts, slot, mark)
     // Pairs with the load in a successor's constructor: the totals are written before they hold.
     Atomics.store(this.#words, RingWord.TotalsSlot, slot)
     this.#slot = slot
@@ -409,5 +391,3 @@ export class Consumer implements Mark {
     return to
   }
 }
-
-function totalsAt (slot: number): number { return RingCount.Totals + slot * TOTALS_WORDS }

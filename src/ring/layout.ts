@@ -296,6 +296,34 @@ export function createRing (capacity: number, start = 0): Ring {
   return openRing(shared)
 }
 
+/** How far a writer has come: where it stands, and totals up to there. Kept as one of the two `RingCount.Totals`. */
+export interface Mark {
+  readonly position: number
+  readonly lines: number
+  readonly bytes: number
+  readonly skipped: number
+  readonly outputEnds: number
+  /** The time that dates the next line, if none of its own does. */
+  readonly time: number
+}
+
+/** @param slot which of the two, as in `RingWord.TotalsSlot` */
+export function readTotals (counts: Float64Array, slot: number): Mark {
+  const at = RingCount.Totals + slot * TOTALS_WORDS
+  return { position: counts[at]! | 0, lines: counts[at + 1]!, bytes: counts[at + 2]!, skipped: counts[at + 3]!, outputEnds: counts[at + 4]!, time: counts[at + 5]! }
+}
+
+/** They hold when `RingWord.TotalsSlot` says so. */
+export function writeTotals (counts: Float64Array, slot: number, { position, lines, bytes, skipped, outputEnds, time }: Mark): void {
+  const at = RingCount.Totals + slot * TOTALS_WORDS
+  counts[at] = position
+  counts[at + 1] = lines
+  counts[at + 2] = bytes
+  counts[at + 3] = skipped
+  counts[at + 4] = outputEnds
+  counts[at + 5] = time
+}
+
 /** Whether a ring may have so many bytes of data. */
 export function isCapacity (bytes: number): boolean {
   return bytes >= LEAST_CAPACITY_BYTES && bytes <= MOST_CAPACITY_BYTES && (bytes & (bytes - 1)) === 0

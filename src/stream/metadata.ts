@@ -1,15 +1,26 @@
+import { EventEmitter } from 'node:events'
+
 /** With this property true pino sets `lastLevel` and its like before each write; it costs 160 ns a line. */
 export const METADATA = Symbol.for('pino.metadata')
 
 const NAMES = ['lastLevel', 'lastObj', 'lastMsg', 'lastTime', 'lastLogger'] as const
 
-type WithMetadata = { [METADATA]: boolean } & Record<typeof NAMES[number], unknown>
+/** A stream that pino may tell of the line that it writes. */
+export class StreamWithMetadata extends EventEmitter {
+  /** Set by pino while `[METADATA]` is true. */
+  lastLevel: number | undefined = undefined
+  lastObj: unknown = undefined
+  lastMsg: unknown = undefined
+  lastTime: unknown = undefined
+  lastLogger: unknown = undefined;
+  [METADATA] = false
+}
 
 /**
  * Levels matter while room is short, and most lines show theirs; what pino left on a stream must not stay for the next line, nor
  * hold what it points to.
  */
-export function wantMetadata (stream: WithMetadata, isWanted: boolean): void {
+export function wantMetadata (stream: StreamWithMetadata, isWanted: boolean): void {
   stream.lastLevel = undefined
   if (stream[METADATA] === isWanted) return
   stream[METADATA] = isWanted

@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events'
 import { setImmediate } from 'node:timers'
 import type { Worker } from 'node:worker_threads'
 import { codedError, warn } from '../errors'
@@ -12,7 +11,7 @@ import { connectOwn } from './connect-own'
 import type { Connect, Connection } from './connection'
 import { IdleHold } from './idle-hold'
 import { beFound, runOnItself, writtenThrough } from './itself'
-import { METADATA, wantMetadata } from './metadata'
+import { StreamWithMetadata, wantMetadata } from './metadata'
 import type { Handle } from './sharing/handle'
 import { type Port, progressWatch } from './port'
 import { RefusalTeller, tellRefusal } from './refusal-teller'
@@ -37,16 +36,8 @@ const FLUSH_PATIENCE_MS = 10_000
  * Events: `ready`, `drain`, `drop` ({@link DropCounts}), `writer-restart` (how many so far, the reason), `error` (the sink
  * failed for good, only if somebody listens), `finish`, `close`, and whatever the target sends.
  */
-export class RingStream extends EventEmitter implements SupervisorHost {
+export class RingStream extends StreamWithMetadata implements SupervisorHost {
   static { runOnItself(this.prototype, { except: ['write'] }) } // `write` sees to that itself, at no cost
-
-  /** Set by pino while `[METADATA]` is true. */
-  lastLevel: number | undefined = undefined
-  lastObj: unknown = undefined
-  lastMsg: unknown = undefined
-  lastTime: unknown = undefined
-  lastLogger: unknown = undefined;
-  [METADATA] = false
 
   readonly #producer: Producer
   readonly #quick: QuickWay
@@ -100,7 +91,10 @@ export class RingStream extends EventEmitter implements SupervisorHost {
 
   /** Holds the process until there is an answer. */
   #watchReady (): void {
-    this.#watcher.watch(() => { if (this.#writer.isReady) this.onReady(); return this.#isReady || this.#isClosed })
+    this.#watcher.watch(() => {
+      if (this.#writer.isReady) this.onReady()
+      return this.#isReady || this.#isClosed
+    })
   }
 
   /** @internal How long a line waits for room before it is dropped. */

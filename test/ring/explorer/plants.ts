@@ -31,8 +31,8 @@ export const plants = {
   }],
   releaseUpToPublished: [{
     file: 'ring/consumer.ts',
-    replace: 'counts[at] = mark.position',
-    by: 'counts[at] = this.position = Atomics.load(this.#words, RingWord.Published)'
+    replace: 'writeTotals(this.#counts, slot, mark)',
+    by: 'this.position = Atomics.load(this.#words, RingWord.Published); writeTotals(this.#counts, slot, mark)'
   }],
   toldBeforeItHolds: [{
     file: 'ring/consumer.ts',
