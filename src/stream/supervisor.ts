@@ -15,6 +15,7 @@ import { addOwnWriter, removeOwnWriter } from './sharing/own-writers'
 import { awaitExit } from './ending-thread'
 import { standAgain } from './process-exit'
 import { Deaths, growingPauseMs, LONGEST_PAUSE_MS } from './deaths'
+import { heapLimits } from './heap-limits'
 import { claimEnd, letEndGo } from './kept-end'
 import { type Lack, Lacks } from './lacks'
 import { type OsThreads } from './os-threads'
@@ -260,7 +261,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       shared: this.#sharing.key === null ? undefined : { key: this.#sharing.key, handle: this.#handle }
     }
     if (sink.kind === 'fd') return { name, env: SHARE_ENV, ...withoutPreloads(), workerData: data } // to copy it takes time
-    return { name, ...withPreloads(worker), ...worker, workerData: { ...data, workerData: { $context: CONTEXT, ...sink.options } } }
+    return { name, ...withPreloads(worker), ...worker, resourceLimits: heapLimits(worker.resourceLimits), workerData: { ...data, workerData: { $context: CONTEXT, ...sink.options } } }
   }
 
   #received (generation: number, message: WriterMessage): void {

@@ -75,8 +75,11 @@ export class BoundTargets {
 
   get streams (): readonly TargetStream[] { return this.#targets.map((target) => target.stream) }
 
-  /** Whether one of them is worth waiting for. */
-  get areBehind (): boolean { return this.#targets.some((target) => target.isBehind) }
+  /** Whether one of them is worth waiting for: each has as long, from when it fell behind. */
+  get areBehind (): boolean { return this.#targets.filter((target) => target.isBehind).length > 0 }
+
+  /** Whether none of them takes a line: what they would all go without is better kept, and then dropped and counted, in the ring. */
+  get areAllStalled (): boolean { return this.#targets.length > 0 && this.#targets.every((target) => target.isStalled) }
 
   /** One that takes no more lines, though nobody has ended it: pino goes on handing them to it. */
   get closed (): string | undefined { return this.#targets.find((target) => target.isClosed)?.name }
@@ -173,6 +176,9 @@ class BoundTarget {
       this.stream.flush?.(() => {})
     } catch {} // what it keeps says whether it has
   }
+
+  /** It was waited for in vain, and is not worth a line again. */
+  get isStalled (): boolean { return this.#isStalled && this.#holds(WELCOME_RATIO) }
 
   get isBehind (): boolean {
     if (this.#isStalled) return false

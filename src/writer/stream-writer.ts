@@ -160,7 +160,7 @@ export class StreamWriter {
     if (!this.#canFlush) this.#confirm()
     this.#care.forgetHarmless()
     const mayFeed = !this.#several.areBehind
-    const didWork = this.#turns.round((outlet, until) => mayFeed && !this.#isFull && this.#feed(outlet, until) ? 1 : 0) > 0
+    const didWork = this.#turns.round((outlet, until) => mayFeed && !this.#hasEnough && this.#feed(outlet, until) ? 1 : 0) > 0
     if (this.#canFlush) this.#confirm()
     for (const outlet of thread.outlets) outlet.answerFlush()
     for (const outlet of thread.giveBackRings()) this.#forget(outlet)
@@ -184,7 +184,8 @@ export class StreamWriter {
 
   #sleep (): void {
     const { waiter, data } = this.#thread
-    if (!this.#isFull && (data.wait === 'spin' || this.#care.isWatching)) {
+    const hasEnough = this.#hasEnough
+    if (!hasEnough && (data.wait === 'spin' || this.#care.isWatching)) {
       this.#soon()
       return
     }
@@ -193,8 +194,10 @@ export class StreamWriter {
     const isQuiet = performance.now() - this.#workedAt > QUIET_MS
     const sleepMs = Math.max(isQuiet ? QUIET_SLEEP_MS : SHORTEST_SLEEP_MS, waiter.nextSleepMs())
     const fullSleepMs = isQuiet ? QUIET_FULL_SLEEP_MS : FULL_SLEEP_MS
-    this.#timer = setTimeout(() => this.#tick(), this.#isFull ? fullSleepMs : sleepMs)
+    this.#timer = setTimeout(() => this.#tick(), hasEnough ? fullSleepMs : sleepMs)
   }
+
+  get #hasEnough (): boolean { return this.#isFull || this.#several.areAllStalled }
 
   /** One batch of a ring to the target. Returns whether there was any. */
   #feed (outlet: RingOutlet, until: number): boolean {

@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { join } from 'node:path'
+import { getHeapStatistics } from 'node:v8'
 import { runScript } from '../support/process'
-import { logPath, makeFifo } from './support'
+import { finish, logPath, makeFifo, open } from './support'
 
 const target = join(__dirname, 'target.js')
 const MB = 1024 * 1024
@@ -8,14 +10,14 @@ const MB = 1024 * 1024
 /** Of one size from the start: V8 enlarges it in steps of many megabytes, which come when they come. */
 const YOUNG_GENERATION = ['--min-semi-space-size=1', '--max-semi-space-size=1']
 
-/** V8 lets garbage of the writer's thread lie, up to ten megabytes of it, unless that heap may not be large. */
-const SMALL_HEAP = 'worker: { resourceLimits: { maxOldGenerationSizeMb: 10 } }'
-
 /** By then everything that is hot has been compiled, which takes and leaves some megabytes. */
 const WARM_UP_LINES = 500_000
 
+/** One of several targets is known to be stalled when the others have waited for it: a warning, and only from then on is there work. */
+const ONE_STALLS = "log(20000); setInterval(() => {}, 1000); process.once('warning', turn)"
+
 /** Logs lines to warm up, then so many more; prints by how many bytes the process grew over the latter. */
-const loop = (stream: string, lines: number): string => `
+const loop = (stream: string, lines: number, start: string): string => `
   const stream = ${stream}
   const logger = require('pino')({}, stream)
   let n = 0
@@ -34,11 +36,12 @@ const loop = (stream: string, lines: number): string => `
     require('node:fs').writeSync(1, JSON.stringify({ grown: rss() - before, stats: stream.stats?.() }))
     process.kill(process.pid, 'SIGKILL') // with pino.transport nothing else ends a process whose pipe is full
   }
-  if (stream.stats) stream.on('ready', turn)
-  else turn()`
+  const start = () => { ${start} }
+  if (stream.stats) stream.on('ready', start)
+  else start()`
 
-async function grown (stream: string, lines = 1_000_000): Promise<{ grown: number, stats?: { linesAccepted: number, linesDropped: number } }> {
-  const { stdout, stderr } = await runScript(loop(stream, lines), { execArgv: ['--expose-gc', ...YOUNG_GENERATION] })
+async function grown (stream: string, { lines = 1_000_000, start = 'turn()' } = {}): Promise<{ grown: number, stats?: { linesAccepted: number, linesDropped: number } }> {
+  const { stdout, stderr } = await runScript(loop(stream, lines, start), { execArgv: ['--expose-gc', ...YOUNG_GENERATION] })
   if (stdout === '') throw new Error(stderr)
   return JSON.parse(stdout)
 }
@@ -50,7 +53,8 @@ test('a stalled sink of any kind leaves memory where it was: 4 MB at most beyond
     pipe: await grown(`(require('node:fs').openSync('${pipe}', require('node:fs').constants.O_RDONLY | require('node:fs').constants.O_NONBLOCK), require('pino-pinned').transport({ destination: '${pipe}', exitTimeout: 50 }))`),
     disk: await grown("require('pino-pinned').transport({ destination: '/dev/full', exitTimeout: 50 })"),
     target: await grown(`require('pino-pinned').transport({ target: ${JSON.stringify(target)}, options: { path: ${JSON.stringify(logPath())}, neverCallsBack: true }, exitTimeout: 50 })`),
-    oneOfSeveral: await grown(`require('pino-pinned').transport({ targets: [{ target: ${JSON.stringify(target)}, options: { path: ${JSON.stringify(logPath())}, neverCallsBack: true } }, { target: 'pino/file', options: { destination: '/dev/null' } }], exitTimeout: 50, ${SMALL_HEAP} })`)
+    oneOfSeveral: await grown(`require('pino-pinned').transport({ targets: [{ target: ${JSON.stringify(target)}, options: { path: ${JSON.stringify(logPath())}, neverCallsBack: true } }, { target: 'pino/file', options: { destination: '/dev/null' } }], exitTimeout: 50 })`, { start: ONE_STALLS }),
+    allOfSeveral: await grown(`require('pino-pinned').transport({ targets: [1, 2].map((n) => ({ target: ${JSON.stringify(target)}, options: { path: ${JSON.stringify(logPath())} + n, neverCallsBack: true } })), exitTimeout: 50 })`)
   }
   for (const [kind, { grown, stats }] of Object.entries(stalled)) {
     expect({ kind, lines: stats!.linesAccepted + stats!.linesDropped }).toEqual({ kind, lines: WARM_UP_LINES + 1_000_000 })
@@ -59,9 +63,22 @@ test('a stalled sink of any kind leaves memory where it was: 4 MB at most beyond
   }
 }, 300_000)
 
+test.each([
+  ['is smaller than V8 would have it', undefined, [12, 2000]],
+  ['is what the application says', { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 100 }, [6, 100]],
+  ['is what it says, in part', { maxOldGenerationSizeMb: 100 }, [12, 100]]
+])('the heap in which targets run %s', async (_, resourceLimits, [young, old]) => {
+  const { stream } = open({ target, options: { path: logPath() }, worker: { resourceLimits } })
+  await once(stream, 'ready')
+  const limits = stream.worker.resourceLimits!
+  expect(limits.maxYoungGenerationSizeMb).toBe(young)
+  expect(limits.maxOldGenerationSizeMb).toBe(Math.min(old!, resourceLimits === undefined ? getHeapStatistics().heap_size_limit / MB : Infinity))
+  await finish(stream)
+})
+
 test('pino.transport, in its place, grows with every line', async () => {
   const pipe = makeFifo()
-  const growth = await grown(`(require('node:fs').openSync('${pipe}', require('node:fs').constants.O_RDONLY | require('node:fs').constants.O_NONBLOCK), require('pino').transport({ target: 'pino/file', options: { destination: '${pipe}' } }))`, 300_000)
+  const growth = await grown(`(require('node:fs').openSync('${pipe}', require('node:fs').constants.O_RDONLY | require('node:fs').constants.O_NONBLOCK), require('pino').transport({ target: 'pino/file', options: { destination: '${pipe}' } }))`, { lines: 300_000 })
   expect(growth.grown / MB).toBeGreaterThan(20)
 }, 300_000)
 

@@ -265,6 +265,23 @@ test('one of several targets that takes nothing keeps little, and the others get
   expect(read(stalled).length).toBeLessThan(2 ** 20)
 })
 
+test('several targets that all take nothing get every line accepted when one takes lines again', async () => {
+  const paths = [logPath(), logPath()]
+  const { stream } = open({ targets: paths.map((path) => ({ target, options: { path, stallsUntil: `${paths[0]!}.go` } })), capacity: '256kb' })
+  await until(() => stream.ready)
+  let written = 0
+  for (const since = performance.now(); performance.now() - since < 3000; written += 100) await load(stream, written, written + 100) // longer than one of them is waited for
+  writeFileSync(`${paths[0]!}.go`, '')
+  await finish(stream)
+  const { linesAccepted, linesDropped } = stream.stats()
+  expect(linesDropped).toBeGreaterThan(0)
+  for (const path of paths) {
+    const { numbers, told, torn, inOrder } = check(read(path))
+    expect({ lines: numbers.length, told, torn, inOrder }).toEqual({ lines: linesAccepted, told: linesDropped, torn: [], inOrder: true })
+  }
+  expect(linesAccepted + linesDropped).toBe(written)
+})
+
 test('one of several targets that goes without lines is told of those too that the ring had dropped', async () => {
   const [stalled, other] = [logPath(), logPath()]
   const { stream } = open({ targets: [{ target, options: { path: stalled, stallsUntil: `${stalled}.go` } }, { target: 'pino/file', options: { destination: other } }], capacity: '64kb' })

@@ -10,7 +10,7 @@ const body = (kind: string, type = ''): string => `
   const target = (options${type && ': Record<string, any>'} = {}) => {
     const { $context, pinoWillSendConfig, file = 'app', ...others } = options
     const threadFlags = process.execArgv.filter((flag) => flag === '--trace-warnings')
-    note('start', JSON.stringify(['${kind}', process.env.PLACE, threadFlags, resourceLimits.maxOldGenerationSizeMb ?? 0, others, pinoWillSendConfig, typeof $context]))
+    note('start', JSON.stringify(['${kind}', process.env.PLACE, threadFlags, resourceLimits.maxOldGenerationSizeMb === 71, others, pinoWillSendConfig, typeof $context]))
     return new Writable({
       write (chunk, encoding, done) { appendFileSync(file + '.log', chunk); done() },
       final (done) { note('end', file); done() }
