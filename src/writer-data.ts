@@ -38,6 +38,8 @@ export interface WriterData {
   cores: number[] | null
   /** Feed a target line by line: two writers died at the same position. */
   isCareful: boolean
+  /** The writer before this one was terminated by the application: it died of no line. */
+  isBlameless: boolean
   /** Another owner's writer had this sink before. */
   isHeir: boolean
   /** Threads that look for the writer ask on the channel of this name, and are to be told the handle. */

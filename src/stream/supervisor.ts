@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { setTimeout } from 'node:timers'
-import { SHARE_ENV, type Worker, type WorkerOptions } from 'node:worker_threads'
+import { SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads'
 import { addon } from '../affinity/addon'
 import { clockMs } from '../clock'
 import { codedError } from '../errors'
@@ -46,6 +46,8 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   /** Called when there is no writer and none will come, also when the host is gone. */
   onClosed: () => void = () => {}
   #worker!: Worker
+  /** The generation of the last writer that the application terminated. */
+  #terminated = 0
   #threads!: OsThreads
   #generation = 0
   #restarts = 0
@@ -232,6 +234,10 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     const { worker, threads } = startThread(this.block, this.#cores, this.#workerOptions())
     this.#threads = threads
     this.#worker = worker
+    worker.terminate = () => {
+      this.#terminated = generation
+      return Worker.prototype.terminate.call(worker)
+    }
     worker.on('message', (message: WriterMessage) => this.#received(generation, message))
     worker.on('error', (error: unknown) => { if (generation === this.#generation) this.#reason = error as Error })
     worker.on('exit', (code) => this.#exited(generation, code))
@@ -257,6 +263,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       name,
       cores: this.#cores,
       isCareful: this.#deaths.callForCare,
+      isBlameless: this.#terminated === this.#generation - 1,
       isHeir: this.#sharing.isHeir,
       shared: this.#sharing.key === null ? undefined : { key: this.#sharing.key, handle: this.#handle }
     }
@@ -281,7 +288,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
         this.#reason = Object.assign(asError(message.err), message.details)
         awaitExit(this.#worker)
         if (message.isFinal === true) this.#fail(this.#reason)
-        else if (message.isFinal === undefined) this.#worker.terminate().catch(() => {}) // the target's own word for having failed
+        else if (message.isFinal === undefined) Worker.prototype.terminate.call(this.#worker).catch(() => {}) // the target's own word for having failed
     }
   }
 

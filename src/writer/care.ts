@@ -19,10 +19,14 @@ export class Care {
   /** The ring whose next line is to be given up. */
   readonly culprit: RingOutlet | undefined
 
-  /** @param isDue whether two writers have died at one position */
-  constructor (outlets: readonly RingOutlet[], isDue: boolean) {
-    this.#suspects = new Set(outlets.filter((outlet) => timesFedAlone(outlet) > 0))
-    this.culprit = outlets.find((outlet) => timesFedAlone(outlet) > 1)
+  /**
+   * @param isDue whether two writers have died at one position
+   * @param isBlameless whether what the last one died of was no line
+   */
+  constructor (outlets: readonly RingOutlet[], isDue: boolean, isBlameless: boolean) {
+    const deathsAlone = (outlet: RingOutlet): number => timesFedAlone(outlet) - (isBlameless ? 1 : 0)
+    this.#suspects = new Set(outlets.filter((outlet) => deathsAlone(outlet) > 0))
+    this.culprit = outlets.find((outlet) => deathsAlone(outlet) > 1)
     if (this.#suspects.size === 0 && !isDue) return
     for (const outlet of outlets) {
       outlet.consumer.look()

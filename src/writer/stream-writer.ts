@@ -120,7 +120,8 @@ export class StreamWriter {
 
   /** What a culprit tells of dropped lines, the application hears instead of the log. */
   #startCarefully (): void {
-    this.#care = new Care(this.#thread.outlets, this.#thread.data.isCareful)
+    const { outlets, data } = this.#thread
+    this.#care = new Care(outlets, data.isCareful, data.isBlameless)
     const consumer = this.#care.culprit?.consumer
     if (consumer === undefined) return
     const notice = consumer.skipNext()

@@ -114,6 +114,22 @@ test('a line that was alone when the target died is not given up for that: the n
   expect(errors).toEqual([])
 })
 
+test('a line is not given up for writers that the application terminates, however often it is the one under way', async () => {
+  const path = logPath()
+  const { stream, restarts } = open({ target, options: { path, stallsUntil: `${path}.go` }, maxRestarts: 10 })
+  await load(stream, 0, 10)
+  const timesHeld = (): number => existsSync(`${path}.stalled`) ? read(`${path}.stalled`).length : 0
+  for (let deaths = 0; deaths < 6; deaths++) {
+    await until(() => timesHeld() > deaths)
+    stream.worker.terminate()
+    await until(() => restarts.length > deaths)
+  }
+  writeFileSync(`${path}.go`, '')
+  await finish(stream)
+  expect(new Set(check(read(path)).numbers)).toEqual(new Set(Array.from({ length: 10 }, (_, n) => n)))
+  expect(stream.stats()).toMatchObject({ linesSkipped: 0, linesWritten: 10 })
+})
+
 test.each(['ring', 'time'])('a line of each of several threads (order %s) is found, too: what others logged meanwhile is not blamed', async (order) => {
   const path = logPath()
   const options = { path, dies: 'calls process.exit()', at: 'culprit', always: true, stallsUntil: path + '.go' }

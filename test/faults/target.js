@@ -45,6 +45,7 @@ module.exports = async ({ path, dies, at, always = false, times = 0, stallsUntil
         else setTimeout(callback, lagMs)
         return
       }
+      appendFileSync(path + '.stalled', '.')
       const timer = setInterval(() => {
         if (!existsSync(stallsUntil)) return
         clearInterval(timer)
