@@ -88,12 +88,18 @@ export class BoundTargets {
   get given (): readonly number[] { return this.#targets.map((target) => target.given) }
 
   /**
-   * Whether each has handed on so much. One that keeps it for long while space is wanted is not waited for again, until it has.
+   * Whether each has handed on so much. One that keeps it for long while space is wanted is not waited for, if there is another
+   * for which the space is of use; nor is it again, for that.
    *
    * @param given until some moment
    */
-  haveHandedOn (given: readonly number[], isUrgent: boolean): boolean {
-    return this.#targets.filter((target, at) => !target.hasHandedOn(given[at]!, isUrgent)).length === 0
+  haveHandedOn (given: readonly number[], isSpaceWanted: boolean): boolean {
+    const lagging = [...this.#targets.entries()].filter(([at, target]) => !target.hasHandedOn(given[at]!))
+    if (lagging.length === 0) return true
+    const givenUp = lagging.filter(([at, target]) => target.isGivenUp(given[at]!, isSpaceWanted))
+    if (givenUp.length < lagging.length || lagging.length === this.#targets.length) return false
+    for (const [at, target] of lagging) target.giveUp(given[at]!)
+    return true
   }
 
   /** Those that gather lines are to hand them on: somebody waits for that. */
@@ -128,9 +134,9 @@ class BoundTarget {
   #isStalled = false
   #hasStalled = false
   #given = 0
-  /** How long space has been wanted that is held for it; and what it is to hand on before it is waited for again. */
-  #delay: Patience | undefined
-  #overdue = 0
+  /** How long space has been wanted that is held for it; and what it had been given of which nobody waits that it hands it on. */
+  #delay: { given: number, patience: Patience } | undefined
+  #givenUp = 0
 
   constructor (stream: Target, name: string, bounds: Bounds) {
     this.stream = stream
@@ -157,18 +163,18 @@ class BoundTarget {
   /** In characters, or in lines where its stream counts these. */
   get given (): number { return this.#given }
 
-  hasHandedOn (given: number, isUrgent: boolean): boolean {
-    const handedOn = this.#given - this.#kept
-    if (handedOn >= given || handedOn < this.#overdue || this.#isStalled) {
-      this.#delay = undefined
-      return true
-    }
-    if (!isUrgent) return false
-    this.#delay ??= new Patience()
-    if (this.#delay.look() <= PATIENCE_MS) return false
-    this.#overdue = given
-    return true
+  hasHandedOn (given: number): boolean { return this.#given - this.#kept >= given }
+
+  /** Whether it is not worth waiting for, to hand on so much: it was waited for before, or is now, for long. */
+  isGivenUp (given: number, isSpaceWanted: boolean): boolean {
+    if (given <= this.#givenUp) return true
+    if (!isSpaceWanted) return false
+    if (this.#isStalled || !this.hasHandedOn(this.#givenUp)) return true
+    if (this.#delay?.given !== given) this.#delay = { given, patience: new Patience() }
+    return this.#delay.patience.look() > PATIENCE_MS
   }
+
+  giveUp (given: number): void { this.#givenUp = given }
 
   flush (): void {
     if (this.#kept === 0) return

@@ -264,15 +264,17 @@ export class StreamWriter {
 
   get #holding (): RingOutlet[] { return this.#thread.outlets.filter((outlet) => outlet.consumer.held > 0) }
 
-  #isUrgent (outlets: RingOutlet[]): boolean {
-    return this.#care.isNeeded || outlets.some((outlet) => outlet.wantsFlush || outlet.consumer.held > outlet.consumer.ring.capacity * HELD_RATIO)
+  #isUrgent (outlets: RingOutlet[]): boolean { return this.#isSpaceWanted(outlets) || outlets.some((outlet) => outlet.wantsFlush) }
+
+  #isSpaceWanted (outlets: RingOutlet[]): boolean {
+    return this.#care.isNeeded || outlets.some(({ consumer }) => consumer.held > consumer.ring.capacity * HELD_RATIO)
   }
 
   /** The target has handed on all that it was given: where it is several, to each of them. */
   #passOn (outlets: RingOutlet[]): void {
     this.#passed ??= { marks: marksOf(outlets), given: this.#several.given }
     const { marks, given } = this.#passed
-    if (!this.#several.haveHandedOn(given, this.#isUrgent(outlets))) {
+    if (!this.#several.haveHandedOn(given, this.#isSpaceWanted(outlets))) {
       if (outlets.some((outlet) => outlet.wantsFlush)) this.#several.flush()
       return
     }

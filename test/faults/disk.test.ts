@@ -44,6 +44,25 @@ describe('a disk that fills up and is freed', () => {
     expectComplete(stream, check(read(path)), 4000, 3)
   })
 
+  test('is no place for lines either when the file was deleted before, and the writer dies while it is full', async () => {
+    const disk = smallDisk('512k')
+    const path = join(disk, 'app.log')
+    const ballast = join(disk, 'ballast')
+    const { stream, restarts } = open({ destination: path })
+    await load(stream, 0, 30)
+    await new Promise((resolve) => stream.flush(resolve))
+    rmSync(path)
+    expect(() => writeFileSync(ballast, Buffer.alloc(1024 * 1024))).toThrow('ENOSPC')
+    await load(stream, 30, 430) // of which some fit into the deleted file's last page
+    await until(() => stream.stats().writerState === 'stalled')
+    stream.worker.terminate()
+    await until(() => restarts.length === 1)
+    rmSync(ballast)
+    await finish(stream)
+    const { numbers, torn } = check(read(path))
+    expect({ numbers, torn }).toEqual({ numbers: Array.from({ length: 400 }, (_, n) => 30 + n), torn: [] })
+  })
+
   test.each(['goes on', 'dies'])('begins the line under way again where somebody frees it by emptying the file itself; the writer %s', async (fate) => {
     const disk = smallDisk('512k')
     const path = join(disk, 'app.log')

@@ -298,6 +298,22 @@ test('several targets that all take nothing get every line accepted when one tak
   expect(linesAccepted + linesDropped).toBe(written)
 })
 
+test('what several targets that all take nothing were given is not taken for delivered, and is handed to them again when the writer dies', async () => {
+  const paths = [logPath(), logPath()]
+  const { stream, restarts } = open({ targets: paths.map((path) => ({ target, options: { path, stallsUntil: `${paths[0]!}.go` } })), capacity: '1mb' })
+  await until(() => stream.ready)
+  await load(stream, 0, 3000)
+  expect(stream.stats().used).toBeGreaterThan(2 ** 20 / 8) // each has had enough
+  expect(stream.flushSync(1500)).toBe(false) // longer than one of them is waited for
+  expect(stream.stats()).toMatchObject({ linesWritten: 0, linesDropped: 0 })
+  stream.worker.terminate()
+  await until(() => restarts.length === 1)
+  writeFileSync(`${paths[0]!}.go`, '')
+  await finish(stream)
+  for (const path of paths) expect(new Set(check(read(path)).numbers).size).toBe(3000)
+  expect(stream.stats()).toMatchObject({ linesWritten: 3000, linesSkipped: 0 })
+})
+
 test('one of several targets that goes without lines is told of those too that the ring had dropped', async () => {
   const [stalled, other] = [logPath(), logPath()]
   const { stream } = open({ targets: [{ target, options: { path: stalled, stallsUntil: `${stalled}.go` } }, { target: 'pino/file', options: { destination: other } }], capacity: '64kb' })
@@ -471,7 +487,7 @@ test('what one of several targets went without is a warning where no line can te
     const { numbered } = require('./faults/lines')
     const stream = require('pino-pinned').transport({ targets: ${JSON.stringify(targets)}, onFull: 'block', capacity: '64kb', exitTimeout: 200 })
     for (let n = 0; n < 5000; n++) stream.write(numbered(n))
-    stream.flush(() => stream.end())`)
+    stream.end()`)
   expect(check(read(path)).numbers).toHaveLength(5000)
   expect(stderr.match(/the target .*target\.js does not keep up/g)).toHaveLength(1)
   const lines = Number(/the target .*target\.js went without (\d+) lines/.exec(stderr)?.[1])
