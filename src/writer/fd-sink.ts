@@ -22,7 +22,7 @@ export interface SystemError extends Error { code: string, errno: number, syscal
 export class FdSink {
   readonly #settings: FdSinkSettings
   readonly #path: string | null
-  /** By which an end of a FIFO is kept that outlives this thread; its owner has claimed it. */
+  /** By which a descriptor is kept that outlives this thread; its owner has claimed it. */
   readonly #key: string
   #fd = -1
   #mode = WriteMode.File
@@ -111,10 +111,13 @@ export class FdSink {
     this.#isOurs = true
     const stats = fstatSync(this.#fd)
     this.#setMode(stats, true)
-    if (stats.isFIFO()) this.#keep()
+    if (stats.isFIFO() || stats.isFile()) this.#keep()
   }
 
-  /** A FIFO whose reader is gone holds what it holds as long as somebody has it open. Node closes what this thread opened, with it. */
+  /**
+   * Node closes what this thread opened, with it. A FIFO whose reader is gone holds what it holds as long as somebody has it
+   * open; and of a file a successor is to know whether it was deleted.
+   */
   #keep (): void {
     const end = addon?.keepEnd?.(this.#key, this.#fd) ?? -1
     if (end < 0) return
@@ -122,7 +125,14 @@ export class FdSink {
     this.#fd = end
   }
 
-  /** Whether the path leads to the FIFO that is kept, which is open again then. */
+  /** Whether the writer before this one wrote to a file that is on no path any more. */
+  get wasLeftDeleted (): boolean {
+    const end = addon?.keptEnd?.(this.#key) ?? -1
+    const kept = end < 0 ? undefined : statsOf(end)
+    return kept?.isFile() === true && kept.nlink === 0
+  }
+
+  /** Whether the path leads to what is kept, which is open again then. */
   #takeKept (path: string): boolean {
     const end = addon?.keptEnd?.(this.#key) ?? -1
     if (end < 0) return false
@@ -134,7 +144,7 @@ export class FdSink {
     }
     this.#fd = end
     this.#setMode(kept, true)
-    this.#isSameFile = true
+    if (kept.isFIFO()) this.#isSameFile = true
     return true
   }
 

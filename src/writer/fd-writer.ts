@@ -46,6 +46,7 @@ export class FdWriter {
   run (): void {
     const thread = this.#thread
     try {
+      if (this.#sink.wasLeftDeleted) for (const { consumer } of thread.outlets) consumer.rewind(true)
       this.#open()
       thread.ready()
       // What a writer before this one left half written comes first.

@@ -63,6 +63,25 @@ describe('a disk that fills up and is freed', () => {
     expect({ numbers, torn }).toEqual({ numbers: Array.from({ length: 400 }, (_, n) => 30 + n), torn: [] })
   })
 
+  test('keeps what it took of the batch under way where the file is deleted and the writer dies at once: another file gets it', async () => {
+    const disk = smallDisk('512k')
+    const path = join(disk, 'app.log')
+    const ballast = join(disk, 'ballast')
+    writeFileSync(ballast, Buffer.alloc(350_000))
+    const { stream, restarts } = open({ destination: path, capacity: '256kb' })
+    await load(stream, 0, 4000)
+    await until(() => stream.stats().writerState === 'stalled')
+    const { linesWritten, linesAccepted } = stream.stats()
+    expect(check(read(path)).numbers.length).toBeGreaterThan(linesWritten)
+    rmSync(path)
+    stream.worker.terminate()
+    await until(() => restarts.length === 1)
+    rmSync(ballast)
+    await finish(stream)
+    const { numbers, torn, inOrder } = check(read(path))
+    expect({ first: numbers[0], lines: numbers.length, torn, inOrder }).toEqual({ first: linesWritten, lines: linesAccepted - linesWritten, torn: [], inOrder: true })
+  })
+
   test.each(['goes on', 'dies'])('begins the line under way again where somebody frees it by emptying the file itself; the writer %s', async (fate) => {
     const disk = smallDisk('512k')
     const path = join(disk, 'app.log')
