@@ -249,6 +249,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   #workerOptions (): WorkerOptions {
     const { sink, worker, wait, order, dropNotice, onFull, name } = this.#settings
     this.#roster.look()
+    const isBlameless = this.#terminated === this.#generation - 1
     const data: WriterData = {
       block: this.block.buffer as SharedArrayBuffer,
       ring: this.#ring.shared,
@@ -262,8 +263,8 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       onFull,
       name,
       cores: this.#cores,
-      isCareful: this.#deaths.callForCare,
-      isBlameless: this.#terminated === this.#generation - 1,
+      isCareful: this.#deaths.callForCare && !isBlameless,
+      isBlameless,
       isHeir: this.#sharing.isHeir,
       shared: this.#sharing.key === null ? undefined : { key: this.#sharing.key, handle: this.#handle }
     }
