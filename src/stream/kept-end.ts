@@ -3,8 +3,8 @@ import { addon } from '../affinity/addon'
 import type { Settings } from '../options'
 
 /**
- * A writer leaves its end of a FIFO to the next one, since with the last end closed what the FIFO holds would be thrown away.
- * It is the owner's, and goes with the owner's thread at the latest.
+ * A writer leaves its descriptor to the next one: with the last end of a FIFO closed, what it holds would be thrown away, and
+ * of a file nobody would know whether it was deleted. It is the owner's, and goes with the owner's thread at the latest.
  *
  * @param key no other writer's
  */

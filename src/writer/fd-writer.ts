@@ -157,7 +157,7 @@ export class FdWriter {
   }
 
   #waitOut (errno: number, consumer: Consumer): void {
-    if (this.#wasLost(consumer)) return // now: a successor could not tell
+    if (this.#wasLost(consumer)) return // now: without the addon a successor could not tell
     const code = nameOf(errno)
     const pause = (): void => { this.#pause(code, errno) }
     switch (remedyOfWrite(code, this.#sink.kind)) {

@@ -314,6 +314,23 @@ test('what several targets that all take nothing were given is not taken for del
   expect(stream.stats()).toMatchObject({ linesWritten: 3000, linesSkipped: 0 })
 })
 
+test('what one of several targets keeps is not given up for writers that the application terminates', async () => {
+  const [stalled, other] = [logPath(), logPath()]
+  const { stream, restarts } = open({ targets: [{ target, options: { path: stalled, stallsUntil: `${stalled}.go` } }, { target, options: { path: other } }], capacity: '1mb' })
+  await load(stream, 0, 100)
+  const timesHeld = (): number => existsSync(`${stalled}.stalled`) ? read(`${stalled}.stalled`).length : 0
+  for (let deaths = 0; deaths < 3; deaths++) {
+    await until(() => timesHeld() > deaths && check(read(other)).numbers.length >= 100)
+    expect({ isFlushed: stream.flushSync(1200), linesWritten: stream.stats().linesWritten }).toEqual({ isFlushed: false, linesWritten: 0 })
+    stream.worker.terminate()
+    await until(() => restarts.length > deaths)
+  }
+  writeFileSync(`${stalled}.go`, '')
+  await finish(stream)
+  for (const path of [stalled, other]) expect(new Set(check(read(path)).numbers).size).toBe(100)
+  expect(stream.stats()).toMatchObject({ linesWritten: 100, linesSkipped: 0 })
+})
+
 test('one of several targets that goes without lines is told of those too that the ring had dropped', async () => {
   const [stalled, other] = [logPath(), logPath()]
   const { stream } = open({ targets: [{ target, options: { path: stalled, stallsUntil: `${stalled}.go` } }, { target: 'pino/file', options: { destination: other } }], capacity: '64kb' })
