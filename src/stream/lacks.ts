@@ -13,12 +13,17 @@ export class Lacks {
   readonly #block: Int32Array
   /** Found in a row. */
   #count = 0
+  /** Found as the last thread was started. */
+  #atStart: Lack | undefined
 
   constructor (block: Int32Array) {
     this.#block = block
   }
 
   get isKnown (): boolean { return this.#count > 0 }
+
+  /** A thread is about to be started. It may be long gone, and its lack too, when that is noticed. */
+  starts (): void { this.#atStart = lackNow() }
 
   /**
    * What the thread lacked that has died before anything of the writer ran, if that is what it died of.
@@ -27,7 +32,7 @@ export class Lacks {
    */
   behind (reason: Error): Lack | undefined {
     const hasRun = Atomics.load(this.#block, WriterWord.Claim) === Atomics.load(this.#block, WriterWord.Generation) * 2 + 1
-    return hasRun ? undefined : lackOf(reason) ?? lackNow()
+    return hasRun ? undefined : lackOf(reason) ?? this.#atStart ?? lackNow()
   }
 
   /** Takes note of one: to all threads it is a writer that waits for its sink. Returns how many there were in a row before. */

@@ -231,6 +231,7 @@ export class Supervisor extends WriterBlock implements WriterAccess {
     Atomics.store(this.block, WriterWord.Generation, generation)
     Atomics.store(this.block, WriterWord.Claim, generation * 2)
     claimEnd(this.#roster.channelName, this.#settings.sink)
+    this.#lacks.starts()
     const { worker, threads } = startThread(this.block, this.#cores, this.#workerOptions())
     this.#threads = threads
     this.#worker = worker

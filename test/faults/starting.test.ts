@@ -72,10 +72,23 @@ describe.each([['with the addon', ''], ['without the addon', 'off']])('a writer 
   test('is started by a thread that waits without an event loop, once there are some', async () => {
     const path = join(temporaryDirectory(), 'app.log')
     const { code, stdout } = await withoutDescriptors(path, addon, '', `
-      console.log(stream.flushSync(100), stream.stats().writerState)
+      const isFlushed = stream.flushSync(100)
+      while (stream.stats().writerState !== 'restarting') stream.flushSync(100)
+      console.log(isFlushed)
       giveBack()
       console.log(stream.flushSync(60_000))`)
-    expect({ code, stdout }).toEqual({ code: 0, stdout: 'false restarting\ntrue\n' })
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'false\ntrue\n' })
+    expect(linesOf(path)).toEqual(upTo(1000))
+  })
+
+  test('is no death when they have come back before it is noticed', async () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const { code, stdout } = await withoutDescriptors(path, addon, '', `
+      const end = performance.now() + 500
+      while (performance.now() < end);
+      giveBack()
+      console.log(stream.flushSync(60_000), stream.stats().restarts)`)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'true 0\n' })
     expect(linesOf(path)).toEqual(upTo(1000))
   })
 
