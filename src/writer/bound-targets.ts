@@ -11,6 +11,7 @@ import type { FormatNotice } from '../ring/consumer'
 import { LEVEL_SLOTS } from '../ring/layout'
 import type { TargetStream } from './load-target'
 import { addNotice } from './rings'
+import { Stages, type StagesMark } from './stages'
 
 /** A target that has too much keeps the others waiting for so long: one that lags behind a burst is faster. */
 const PATIENCE_MS = 1000
@@ -73,7 +74,7 @@ export class BoundTargets {
     }
   }
 
-  get streams (): readonly TargetStream[] { return this.#targets.map((target) => target.stream) }
+  get stages (): readonly Stages[] { return this.#targets.map((target) => target.stages) }
 
   /** Whether one of them is worth waiting for: each has as long, from when it fell behind. */
   get areBehind (): boolean { return this.#targets.filter((target) => target.isBehind).length > 0 }
@@ -84,26 +85,24 @@ export class BoundTargets {
   /** One that takes no more lines, though nobody has ended it: pino goes on handing them to it. */
   get closed (): string | undefined { return this.#targets.find((target) => target.isClosed)?.name }
 
-  /** How much each was given until now: see {@link BoundTargets.haveHandedOn}. */
-  get given (): readonly number[] { return this.#targets.map((target) => target.given) }
+  /** Up to where each was given lines until now: see {@link BoundTargets.haveHandedOn}. */
+  get marks (): readonly StagesMark[] { return this.#targets.map((target) => target.stages.mark()) }
 
   /**
-   * Whether each has handed on so much. One that keeps it for long while space is wanted is not waited for, if there is another
-   * for which the space is of use; nor is it again, for that.
-   *
-   * @param given until some moment
+   * Whether each has handed on what it was given before its mark. One that keeps it for long while space is wanted is not waited
+   * for, if there is another for which the space is of use; nor is it again, for that.
    */
-  haveHandedOn (given: readonly number[], isSpaceWanted: boolean): boolean {
-    const lagging = [...this.#targets.entries()].filter(([at, target]) => !target.hasHandedOn(given[at]!))
+  haveHandedOn (marks: readonly StagesMark[], isSpaceWanted: boolean): boolean {
+    const lagging = [...this.#targets.entries()].filter(([at, target]) => !target.stages.havePassed(marks[at]!))
     if (lagging.length === 0) return true
-    const givenUp = lagging.filter(([at, target]) => target.isGivenUp(given[at]!, isSpaceWanted))
+    const givenUp = lagging.filter(([at, target]) => target.isGivenUp(marks[at]!, isSpaceWanted))
     if (givenUp.length < lagging.length || lagging.length === this.#targets.length) return false
-    for (const [at, target] of lagging) target.giveUp(given[at]!)
+    for (const [at, target] of lagging) target.giveUp(marks[at]!)
     return true
   }
 
   /** Those that gather lines are to hand them on: somebody waits for that. */
-  flush (): void { for (const target of this.#targets) target.flush() }
+  flush (): void { for (const { stages } of this.#targets) stages.flush() }
 
   /** Says of what no notice will tell any more. */
   tellUntold (): void { for (const target of this.#targets) target.tellUntold() }
@@ -119,6 +118,7 @@ function pinoBeside (worker: string): Pino | undefined {
 
 class BoundTarget {
   readonly stream: Target
+  readonly stages: Stages
   readonly #write: Write
   readonly name: string
   readonly #bounds: Bounds
@@ -133,13 +133,13 @@ class BoundTarget {
   /** It was waited for in vain. */
   #isStalled = false
   #hasStalled = false
-  #given = 0
-  /** How long space has been wanted that is held for it; and what it had been given of which nobody waits that it hands it on. */
-  #delay: { given: number, patience: Patience } | undefined
-  #givenUp = 0
+  /** How long space has been wanted that is held for it; and up to where nobody waits that it hands on what it was given. */
+  #delay: { mark: StagesMark, patience: Patience } | undefined
+  #givenUp: StagesMark | undefined
 
   constructor (stream: Target, name: string, bounds: Bounds) {
     this.stream = stream
+    this.stages = new Stages(stream)
     this.#write = stream.write
     this.name = name
     this.#bounds = bounds
@@ -160,28 +160,16 @@ class BoundTarget {
 
   get isClosed (): boolean { return this.stream.destroyed === true }
 
-  /** In characters, or in lines where its stream counts these. */
-  get given (): number { return this.#given }
-
-  hasHandedOn (given: number): boolean { return this.#given - this.#kept >= given }
-
   /** Whether it is not worth waiting for, to hand on so much: it was waited for before, or is now, for long. */
-  isGivenUp (given: number, isSpaceWanted: boolean): boolean {
-    if (given <= this.#givenUp) return true
+  isGivenUp (mark: StagesMark, isSpaceWanted: boolean): boolean {
+    if (this.#givenUp !== undefined && mark.given <= this.#givenUp.given) return true
     if (!isSpaceWanted) return false
-    if (this.#isStalled || !this.hasHandedOn(this.#givenUp)) return true
-    if (this.#delay?.given !== given) this.#delay = { given, patience: new Patience() }
+    if (this.#isStalled || (this.#givenUp !== undefined && !this.stages.havePassed(this.#givenUp))) return true
+    if (this.#delay?.mark !== mark) this.#delay = { mark, patience: new Patience() }
     return this.#delay.patience.look() > PATIENCE_MS
   }
 
-  giveUp (given: number): void { this.#givenUp = given }
-
-  flush (): void {
-    if (this.#kept === 0) return
-    try {
-      this.stream.flush?.(() => {})
-    } catch {} // what it keeps says whether it has
-  }
+  giveUp (mark: StagesMark): void { this.#givenUp = mark }
 
   /** It was waited for in vain, and is not worth a line again. */
   get isStalled (): boolean { return this.#isStalled && this.#holds(WELCOME_RATIO) }
@@ -208,11 +196,7 @@ class BoundTarget {
     return (writableObjectMode === true ? undefined : writableLength ?? length) ?? this.#sinceFull
   }
 
-  /** More than it holds of ours, if its own write to it too, or count bytes. */
-  get #kept (): number { return this.stream.writableLength ?? this.stream._len ?? 0 }
-
   #take (text: string, more: unknown[] = []): boolean | void {
-    this.#given += this.stream.writableObjectMode === true ? 1 : text.length
     const hasRoom = this.#write.call(this.stream, text, ...more)
     if (hasRoom === false) this.#isFull = true
     if (this.#isFull) this.#sinceFull += text.length

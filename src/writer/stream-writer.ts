@@ -9,6 +9,7 @@ import { forwardEvents } from './forward-events'
 import { closeGivenQuietly } from './given-descriptors'
 import { loadTarget, type TargetStream } from './load-target'
 import { LINE_PATIENCE_MS, type RingOutlet, targetNotice } from './rings'
+import { canFlush, flushOf, seeingJoined, Stages, type StagesMark } from './stages'
 import { Turns } from './turns'
 import { remedyOfTarget } from './sink-errors'
 import { TargetWork } from './target-work'
@@ -26,6 +27,8 @@ const QUIET_FULL_SLEEP_MS = 100
 const FLUSH_PATIENCE_MS = 1000
 /** A target's flush may mean an fsync: unasked, not more often than this, unless the ring fills. */
 const FLUSH_EVERY_MS = 250
+/** A stage that keeps lines for so long, while there is room in front of it and none in the ring, waits for more than will come. */
+const GATHERING_MS = 1000
 /** Space is wanted back when so much of the ring is held. */
 const HELD_RATIO = 1 / 4
 /** One of several targets may hold as much as this of a ring. */
@@ -33,6 +36,9 @@ const HELD_BY_EACH_RATIO = 1 / 8
 
 /** How far each ring was taken at some moment. */
 type Marks = ReadonlyMap<RingOutlet, Mark>
+
+/** What the target was given up to some moment, and has not handed on; and of several, from when they have it, each of them. */
+interface Passed { readonly marks: Marks, readonly mark: StagesMark, marksOfEach: readonly StagesMark[] | undefined }
 
 /** Hands lines to a pino transport, in an event loop, until told to end. */
 export class StreamWriter {
@@ -51,10 +57,14 @@ export class StreamWriter {
   #workedAt = 0
   #hasWarnedOfFlush = false
   #marks: Marks | null = null
-  /** What several targets were given, up to some moment, and have not all handed on. */
-  #passed: { marks: Marks, given: readonly number[] } | undefined
+  #passed: Passed | undefined
+  /** What a stage was found to keep for more lines than will come. */
+  #gathered: StagesMark | undefined
+  /** Since when space has been wanted and nothing has moved: by what had then. */
+  #idle: { moved: number, patience: Patience } | undefined
   #flushedAt = 0
   #several!: BoundTargets
+  #stages!: Stages
   #work!: TargetWork
   #care!: Care
 
@@ -83,8 +93,10 @@ export class StreamWriter {
     const { filename } = this.#settings
     this.#tellOfOwed()
     this.#several = this.#boundTargets(filename)
-    const target = await loadTarget(filename)
-    this.#target = await target(this.#thread.data.workerData)
+    this.#target = await seeingJoined(async () => {
+      const target = await loadTarget(filename)
+      return await target(this.#thread.data.workerData)
+    })
     if (typeof this.#target?.write !== 'function') throw new TypeError(`${filename} did not return a stream`)
     this.#target.on('error', (error) => this.#fail(error))
     this.#target.on('drain', () => {
@@ -92,7 +104,8 @@ export class StreamWriter {
       this.#soon()
     })
     this.#target.on('close', () => this.#closed())
-    this.#work = new TargetWork(this.#thread.block, this.#several.streams.length > 0 ? this.#several.streams : [this.#target])
+    this.#stages = new Stages(this.#target)
+    this.#work = new TargetWork(this.#thread.block, this.#several.stages.length > 0 ? this.#several.stages : [this.#stages])
     for (const outlet of this.#thread.outlets) this.#giveUpRest(outlet)
     this.#startCarefully()
     process.on('exit', () => this.#exits())
@@ -186,7 +199,7 @@ export class StreamWriter {
   #sleep (): void {
     const { waiter, data } = this.#thread
     const hasEnough = this.#hasEnough
-    if (!hasEnough && (data.wait === 'spin' || this.#care.isWatching)) {
+    if (!hasEnough && (data.wait === 'spin' || this.#care.isWatching || this.#isSpaceComing)) {
       this.#soon()
       return
     }
@@ -256,7 +269,7 @@ export class StreamWriter {
     const outlets = this.#holding
     if (outlets.length === 0) return
     if (!this.#canFlush) {
-      if (this.#looksEmpty) this.#passOn(outlets)
+      if (this.#hasRoom) this.#passOn(outlets)
     } else if (this.#marks === null && (this.#isUrgent(outlets) || performance.now() - this.#flushedAt >= FLUSH_EVERY_MS)) {
       this.#flush(outlets)
     }
@@ -270,27 +283,53 @@ export class StreamWriter {
     return this.#care.isNeeded || outlets.some(({ consumer }) => consumer.held > consumer.ring.capacity * HELD_RATIO)
   }
 
-  /** The target has handed on all that it was given: where it is several, to each of them. */
+  /** Gives back the space of what has left the last stage of the target and, where it is several, of each. */
   #passOn (outlets: RingOutlet[]): void {
-    this.#passed ??= { marks: marksOf(outlets), given: this.#several.given }
-    const { marks, given } = this.#passed
-    if (!this.#several.haveHandedOn(given, this.#isSpaceWanted(outlets))) {
-      if (outlets.some((outlet) => outlet.wantsFlush)) this.#several.flush()
-      return
-    }
+    this.#passed ??= { marks: marksOf(outlets), mark: this.#stages.mark(), marksOfEach: undefined }
+    if (!this.#haveHandedOn(this.#passed, outlets)) return
+    const { marks } = this.#passed
     this.#passed = undefined
     this.#releaseAll(marks)
     const held = this.#holding
     if (held.length > 0) this.#passOn(held) // it was given more since
   }
 
-  get #canFlush (): boolean { return typeof (this.#target.flush ?? this.#target.flushSync) === 'function' }
-
-  /** As far as the target shows, it has handed on all that it was given. */
-  get #looksEmpty (): boolean {
-    const { writableLength = 0, readableLength = 0, writableNeedDrain = false } = this.#target
-    return !this.#isFull && !writableNeedDrain && writableLength === 0 && readableLength === 0
+  #haveHandedOn (passed: Passed, outlets: RingOutlet[]): boolean {
+    const isSpaceWanted = this.#isSpaceWanted(outlets)
+    const idleMs = this.#idleMs(isSpaceWanted)
+    const { mark } = passed
+    if (this.#stages.havePassed(mark) || (isSpaceWanted && this.#isGathered(mark, idleMs))) {
+      passed.marksOfEach ??= this.#several.marks
+      if (this.#several.haveHandedOn(passed.marksOfEach, isSpaceWanted)) return true
+    }
+    if (idleMs > FLUSH_EVERY_MS || outlets.some((outlet) => outlet.wantsFlush)) {
+      this.#stages.flush()
+      this.#several.flush()
+    }
+    return false
   }
+
+  /** Whether a later stage keeps that for more lines, as it does what was found so before. */
+  #isGathered (mark: StagesMark, idleMs: number): boolean {
+    if (!this.#stages.haveLeftFirst(mark)) return false
+    if (this.#gathered !== undefined && this.#stages.havePassed(this.#gathered)) this.#gathered = undefined
+    if (idleMs > GATHERING_MS) this.#gathered ??= mark
+    return this.#gathered !== undefined
+  }
+
+  /** Something has just moved on in the target, for which space is wanted back: the rest may follow at once. */
+  get #isSpaceComing (): boolean { return this.#idle !== undefined && this.#idle.patience.look() < SHORTEST_SLEEP_MS }
+
+  #idleMs (isSpaceWanted: boolean): number {
+    const { moved } = this.#stages
+    if (!isSpaceWanted) this.#idle = undefined
+    else if (this.#idle?.moved !== moved) this.#idle = { moved, patience: new Patience() }
+    return this.#idle?.patience.look() ?? 0
+  }
+
+  get #canFlush (): boolean { return canFlush(this.#target) }
+
+  get #hasRoom (): boolean { return !this.#isFull && this.#target.writableNeedDrain !== true }
 
   #flush (outlets: RingOutlet[]): void {
     const marks = marksOf(outlets)
@@ -301,7 +340,7 @@ export class StreamWriter {
       this.#marks = null
       this.#flushedAt = performance.now()
       // A target that can't say is judged by its buffers: one that holds lines keeps their space in the ring too.
-      if (isFlushed || this.#looksEmpty) this.#releaseAll(marks)
+      if (isFlushed || (this.#hasRoom && this.#stages.isEmpty)) this.#releaseAll(marks)
       this.#soon()
     }
     const timer = setTimeout(() => settle(false), FLUSH_PATIENCE_MS)
@@ -386,15 +425,4 @@ export class StreamWriter {
 
 function marksOf (outlets: readonly RingOutlet[]): Marks {
   return new Map(outlets.map((outlet) => [outlet, outlet.consumer.mark()]))
-}
-
-/** Resolves when a target has flushed, whichever way it says so. */
-function flushOf (target: TargetStream): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const flush = target.flush ?? target.flushSync!
-    const done = (error?: Error | null): void => { if (error) reject(error); else resolve() }
-    const result = flush.length === 0 ? flush.call(target) : flush.call(target, done)
-    if (result instanceof Promise) result.then(() => resolve(), reject)
-    else if (flush.length === 0) resolve()
-  })
 }

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { setInterval } from 'node:timers'
 import { WriterWord } from '../ring/layout'
+import type { Stages } from './stages'
 
 /** Several looks in any `exitTimeout` that makes sense, and too few to count as work themselves. */
 const LOOK_MS = 50
@@ -10,20 +11,6 @@ const LEAST_UTILIZATION = 0.1
 const LEAST_BUSY_LOOKS = 3
 /** pino gives a transport 10 seconds to close: no application knows a longer wait for what nobody sees. */
 const MOST_CLOSING_MS = 10_000
-/** More than any pipeline has. */
-const MOST_STAGES = 32
-
-/** A stream, as far as it shows what it holds and what it is piped into. */
-export interface Stage {
-  readonly writableLength?: number
-  readonly readableLength?: number
-  /** A SonicBoom's `writableLength`. */
-  readonly _len?: number
-  readonly _readableState?: { readonly pipes?: unknown }
-  /** Of a Writable: whether it has written all, and finishes. */
-  readonly _writableState?: { readonly finalCalled?: boolean, readonly prefinished?: boolean }
-  on (event: 'drain', listener: () => void): unknown
-}
 
 /** Shows those who wait for a target that it is at work on lines that nobody sees leave it. */
 export class TargetWork {
@@ -31,7 +18,7 @@ export class TargetWork {
   readonly #backlogs: readonly Backlog[]
 
   /** @param targets each stream that is given lines */
-  constructor (block: Int32Array, targets: readonly Stage[]) {
+  constructor (block: Int32Array, targets: readonly Stages[]) {
     this.#block = block
     this.#backlogs = targets.map((target) => new Backlog(target))
   }
@@ -72,43 +59,28 @@ export class TargetWork {
 
 /** What a target holds, stage by stage. */
 class Backlog {
-  readonly #stages: readonly Stage[]
+  readonly #stages: Stages
   #lengths: number[] = []
   #hasDrained = false
 
-  constructor (first: Stage) {
-    this.#stages = stagesFrom(first)
-    for (const stage of this.#stages) stage.on('drain', () => { this.#hasDrained = true })
+  constructor (stages: Stages) {
+    this.#stages = stages
+    for (const stream of stages.streams) stream.on('drain', () => { this.#hasDrained = true })
   }
 
   get isFinishing (): boolean {
-    return this.#stages.every(({ _writableState: state }) => state?.finalCalled === true || state?.prefinished === true)
+    return this.#stages.streams.every(({ _writableState: state }) => state?.finalCalled === true || state?.prefinished === true)
   }
 
-  get isEmpty (): boolean { return this.#look().every((length) => length === 0) }
-
-  #look (): number[] {
-    return this.#stages.flatMap(({ writableLength, _len: length, readableLength }) => [writableLength ?? length ?? 0, readableLength ?? 0])
-  }
+  get isEmpty (): boolean { return this.#stages.isEmpty }
 
   /** Whether something has moved on since the last look: a stage holds less, and none before it more, or had enough and has room again. */
   hasMoved (): boolean {
     const before = this.#lengths
     const hasDrained = this.#hasDrained
     this.#hasDrained = false
-    this.#lengths = this.#look()
+    this.#lengths = this.#stages.lengths
     const changed = this.#lengths.findIndex((length, at) => length !== before[at])
     return hasDrained || (changed !== -1 && this.#lengths[changed]! < before[changed]!)
   }
-}
-
-/** The stream and those it is piped into now: one that has ended forgets them. */
-function stagesFrom (first: Stage): Stage[] {
-  const stages = [first]
-  while (stages.length < MOST_STAGES) {
-    const pipes = stages.at(-1)!._readableState?.pipes
-    if (!Array.isArray(pipes) || pipes.length === 0) break
-    stages.push(pipes[0])
-  }
-  return stages
 }
