@@ -174,7 +174,7 @@ export const enum WriterWord {
   Taken = 61,
   /** The generation whose target has all lines and was told to end. Written by the writer. */
   Closing = 62,
-  /** Lines that one of several targets went without, of which no notice has told it yet. Written by the writer. */
+  /** Lines that one of several targets would miss if the writer died now, at most: no notice tells of them, and the ring has them no more. Written by the writer. */
   Untold = 63,
   /** The cores that the kernel says the thread may use, at most `MOST_PINNED_CORES`. Written by the writer. */
   PinnedCores = 64,

@@ -25,6 +25,9 @@ type Write = (text: string, ...more: unknown[]) => boolean | void
 type Target = Omit<TargetStream, 'write'> & { write: Write, writableObjectMode?: boolean, _len?: number }
 interface Pino { multistream: (entries: ReadonlyArray<{ stream: Target }>, options?: object) => unknown }
 
+/** Up to where a target had been given lines at some moment, and how many. */
+export interface TargetMark { readonly way: StagesMark, readonly lines: number }
+
 export interface Bounds {
   /** So many characters a target may hold once it has had enough, and what was under way then. */
   readonly mostHeld: number
@@ -38,7 +41,7 @@ export interface Bounds {
   readonly onStalled: (name: string) => void
   /** No notice will tell of these lines. */
   readonly onUntold: (name: string, lines: number) => void
-  /** So many more, or less, wait for a notice. */
+  /** So many more, or less, a target would miss if the thread died now, and nothing in the log would tell of them. */
   readonly onOwed: (lines: number) => void
 }
 
@@ -86,14 +89,14 @@ export class BoundTargets {
   get closed (): string | undefined { return this.#targets.find((target) => target.isClosed)?.name }
 
   /** Up to where each was given lines until now: see {@link BoundTargets.haveHandedOn}. */
-  get marks (): readonly StagesMark[] { return this.#targets.map((target) => target.stages.mark()) }
+  get marks (): readonly TargetMark[] { return this.#targets.map((target) => target.mark()) }
 
   /**
    * Whether each has handed on what it was given before its mark. One that keeps it for long while space is wanted is not waited
    * for, if there is another for which the space is of use; nor is it again, for that.
    */
-  haveHandedOn (marks: readonly StagesMark[], isSpaceWanted: boolean): boolean {
-    const lagging = [...this.#targets.entries()].filter(([at, target]) => !target.stages.havePassed(marks[at]!))
+  haveHandedOn (marks: readonly TargetMark[], isSpaceWanted: boolean): boolean {
+    const lagging = [...this.#targets.entries()].filter(([at, target]) => !target.hasHandedOn(marks[at]!))
     if (lagging.length === 0) return true
     const givenUp = lagging.filter(([at, target]) => target.isGivenUp(marks[at]!, isSpaceWanted))
     if (givenUp.length < lagging.length || lagging.length === this.#targets.length) return false
@@ -103,6 +106,12 @@ export class BoundTargets {
 
   /** Those that gather lines are to hand them on: somebody waits for that. */
   flush (): void { for (const { stages } of this.#targets) stages.flush() }
+
+  /** What one kept for longer than it was waited for, it may have handed on by now. */
+  look (): void { for (const target of this.#targets) target.look() }
+
+  /** They have closed, and handed on what they kept. */
+  settleEnd (): void { for (const target of this.#targets) target.settleEnd() }
 
   /** Says of what no notice will tell any more. */
   tellUntold (): void { for (const target of this.#targets) target.tellUntold() }
@@ -134,8 +143,15 @@ class BoundTarget {
   #isStalled = false
   #hasStalled = false
   /** How long space has been wanted that is held for it; and up to where nobody waits that it hands on what it was given. */
-  #delay: { mark: StagesMark, patience: Patience } | undefined
-  #givenUp: StagesMark | undefined
+  #delay: { mark: TargetMark, patience: Patience } | undefined
+  #givenUp: TargetMark | undefined
+  /** Lines that it was given, or that notices which it was given tell of. */
+  #lines = 0
+  /** So many of these it has handed on, at the least. */
+  #linesPassed = 0
+  /** Up to where it alone has them: not in the ring any more. */
+  #alone: TargetMark | undefined
+  #owed = 0
 
   constructor (stream: Target, name: string, bounds: Bounds) {
     this.stream = stream
@@ -148,6 +164,7 @@ class BoundTarget {
       const isLine = typeof text === 'string' && more.length === 0
       if (isLine && this.#isStalled && this.#holds(this.#dropped > 0 ? WELCOME_RATIO : 1)) return this.#drop(text)
       if (isLine && this.#dropped > 0) this.#tryTell()
+      if (isLine) this.#lines++
       return this.#take(text, more)
     }
     stream.on('drain', () => {
@@ -160,16 +177,38 @@ class BoundTarget {
 
   get isClosed (): boolean { return this.stream.destroyed === true }
 
+  mark (): TargetMark { return { way: this.stages.mark(), lines: this.#lines } }
+
+  hasHandedOn ({ way, lines }: TargetMark): boolean {
+    this.look()
+    if (!this.stages.havePassed(way)) return false
+    this.#linesPassed = Math.max(this.#linesPassed, lines)
+    return true
+  }
+
+  look (): void {
+    if (this.#alone !== undefined && this.stages.havePassed(this.#alone.way)) this.settleEnd()
+  }
+
+  settleEnd (): void {
+    if (this.#alone === undefined) return
+    this.#linesPassed = this.#alone.lines
+    this.#isAlone(undefined)
+  }
+
   /** Whether it is not worth waiting for, to hand on so much: it was waited for before, or is now, for long. */
-  isGivenUp (mark: StagesMark, isSpaceWanted: boolean): boolean {
-    if (this.#givenUp !== undefined && mark.given <= this.#givenUp.given) return true
+  isGivenUp (mark: TargetMark, isSpaceWanted: boolean): boolean {
+    if (this.#givenUp !== undefined && mark.way.given <= this.#givenUp.way.given) return true
     if (!isSpaceWanted) return false
-    if (this.#isStalled || (this.#givenUp !== undefined && !this.stages.havePassed(this.#givenUp))) return true
+    if (this.#isStalled || (this.#givenUp !== undefined && !this.stages.havePassed(this.#givenUp.way))) return true
     if (this.#delay?.mark !== mark) this.#delay = { mark, patience: new Patience() }
     return this.#delay.patience.look() > PATIENCE_MS
   }
 
-  giveUp (mark: StagesMark): void { this.#givenUp = mark }
+  giveUp (mark: TargetMark): void {
+    this.#givenUp = mark
+    this.#isAlone(mark)
+  }
 
   /** It was waited for in vain, and is not worth a line again. */
   get isStalled (): boolean { return this.#isStalled && this.#holds(WELCOME_RATIO) }
@@ -207,7 +246,7 @@ class BoundTarget {
     if (this.#dropped === 0) this.#counts[LEVEL_SLOTS + 1] = Date.now()
     const lines = addNotice(text, this.#counts) || this.#addLine(text)
     this.#dropped += lines
-    this.#bounds.onOwed(lines)
+    this.#owe()
     if (!this.#hasStalled) this.#bounds.onStalled(this.name)
     this.#hasStalled = true
     return false
@@ -223,19 +262,33 @@ class BoundTarget {
   #tryTell (): boolean {
     const notice = this.#dropped === 0 ? null : this.#bounds.formatNotice(this.#counts)
     if (notice === null) return false
+    this.#lines += this.#dropped
     this.#forget()
     this.#take(notice)
+    this.#isAlone(this.mark())
     return true
   }
 
   tellUntold (): void {
     if (this.#dropped > 0) this.#bounds.onUntold(this.name, this.#dropped)
     this.#forget()
+    this.#owe()
   }
 
   #forget (): void {
-    this.#bounds.onOwed(-this.#dropped)
     this.#dropped = 0
     this.#counts.fill(0)
+  }
+
+  #isAlone (mark: TargetMark | undefined): void {
+    this.#alone = mark
+    this.#owe()
+  }
+
+  #owe (): void {
+    const kept = this.#alone === undefined ? 0 : Math.max(0, this.#alone.lines - this.#linesPassed)
+    const owed = this.#dropped + kept
+    this.#bounds.onOwed(owed - this.#owed)
+    this.#owed = owed
   }
 }

@@ -3,7 +3,7 @@ import type { Consumer } from '../ring/consumer'
 import type { TargetSink } from '../options'
 import { Patience } from '../patience'
 import { Fed, type Mark, RingWord, WriterWord } from '../ring/layout'
-import { BoundTargets } from './bound-targets'
+import { BoundTargets, type TargetMark } from './bound-targets'
 import { Care } from './care'
 import { forwardEvents } from './forward-events'
 import { closeGivenQuietly } from './given-descriptors'
@@ -38,7 +38,7 @@ const HELD_BY_EACH_RATIO = 1 / 8
 type Marks = ReadonlyMap<RingOutlet, Mark>
 
 /** What the target was given up to some moment, and has not handed on; and of several, from when they have it, each of them. */
-interface Passed { readonly marks: Marks, readonly mark: StagesMark, marksOfEach: readonly StagesMark[] | undefined }
+interface Passed { readonly marks: Marks, readonly mark: StagesMark, marksOfEach: readonly TargetMark[] | undefined }
 
 /** Hands lines to a pino transport, in an event loop, until told to end. */
 export class StreamWriter {
@@ -186,6 +186,7 @@ export class StreamWriter {
       this.#soon()
     } else {
       this.#work.look()
+      this.#several.look()
       this.#sleep()
     }
   }
@@ -398,6 +399,7 @@ export class StreamWriter {
   get #isNoneLeft (): boolean { return this.#holding.length === 0 || (!this.#canFlush && this.#work.isNoneLeft) }
 
   #settleEnd (): void {
+    this.#several.settleEnd()
     this.#releaseEnd()
     this.#thread.ended()
   }

@@ -497,6 +497,28 @@ test.each([
   expect(Number(told.exec(stderr)?.[1])).toBeGreaterThan(100)
 })
 
+test('what one of several targets kept when the writer died, and nobody had waited for, is told', async () => {
+  const [stalled, other] = [logPath(), logPath()]
+  const targets = [{ target, options: { path: stalled, stallsUntil: `${stalled}.go` } }, { target, options: { path: other } }]
+  const { code, stderr } = await runScript(`
+    const { writeFileSync } = require('node:fs')
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ targets: ${JSON.stringify(targets)}, capacity: '256kb' })
+    stream.on('ready', () => { for (let n = 0; n < 1000; n++) stream.write(numbered(n)) }) // they hold a quarter of the ring
+    const timer = setInterval(() => {
+      if (stream.stats().linesWritten < 1000) return
+      clearInterval(timer)
+      stream.worker.terminate()
+      stream.on('writer-restart', () => {
+        writeFileSync(${JSON.stringify(`${stalled}.go`)}, '')
+        stream.end()
+      })
+    }, 10)`)
+  expect({ code, lines: check(read(other)).numbers.length }).toEqual({ code: 0, lines: 1000 })
+  expect(existsSync(stalled)).toBe(false)
+  expect(stderr).toContain('one of the targets went without up to 1000 lines when the log writer died')
+})
+
 test('what one of several targets went without is a warning where no line can tell of it', async () => {
   const path = logPath()
   const targets = [{ target, options: { path: logPath(), neverCallsBack: true } }, { target: 'pino/file', options: { destination: path } }]
