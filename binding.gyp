@@ -2,7 +2,7 @@
   'targets': [
     {
       'target_name': 'pino_pinned',
-      'sources': ['native/addon.cc', 'native/arguments.cc', 'native/claims.cc', 'native/estates.cc', 'native/executor.cc', 'native/producer.cc'],
+      'sources': ['native/addon.cc', 'native/arguments.cc', 'native/claims.cc', 'native/consumer.cc', 'native/estates.cc', 'native/executor.cc', 'native/producer.cc'],
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
       # The last: why is told in native/arguments.h.
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],

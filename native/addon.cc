@@ -13,6 +13,7 @@
 
 #include "arguments.h"
 #include "claims.h"
+#include "consumer.h"
 #include "estates.h"
 #include "platform.h"
 #include "producer.h"
@@ -345,6 +346,7 @@ void Export(Napi::Object exports) {
   Add<LetRingGo>(exports, "letRingGo");
   Add<Inherit>(exports, "inherit");
   Add<CreatePublisher>(exports, "createPublisher");
+  Add<CreateGatherer>(exports, "createGatherer");
   AddRaw(exports, "measureLine", MeasureLine);
 #ifdef __linux__
   Add<MoveOther>(exports, "moveThread");

@@ -132,6 +132,14 @@ export interface Addon {
   createPublisher (words: Int32Array, layout: object): (text: string) => boolean
 
   /**
+   * Makes a function that joins the payloads of whole lines of the ring in `words`, an Int32Array over a SharedArrayBuffer,
+   * in its gather space: from `position` on until something else comes, or no more fits. It returns whether there was any,
+   * and says in `gathered` (shared too) how far it came: the position, where in the gather space, how many lines, all of 32
+   * bits, and the `time` that holds then, an f64 at byte 16. `layout` says where things stand; it is checked here, once.
+   */
+  createGatherer (words: Int32Array, layout: object, gathered: Int32Array): (position: number, published: number, to: number, time: number) => boolean
+
+  /**
    * What a dropped line counts as: its UTF-8 bytes times 128, plus its level if it shows one of pino's own where pino puts
    * it. 0 if it is too long (8192 bytes or more) to be measured so.
    */

@@ -1,6 +1,28 @@
-import { DATA_START, Ending, Flag, HEADER_BYTES, Kind, type Mark, readTotals, recordBytes, type Ring, RingCount, RingWord, writeTotals } from './layout'
+import { DATA_START, Ending, Flag, HEADER_BYTES, Kind, LINE_META, type Mark, readTotals, recordBytes, type Ring, RingCount, RingWord, TIME_META, writeTotals } from './layout'
 
 const NEWLINE = 10
+
+/** Where a native gatherer finds things in a ring, in bytes; and the meta words of what it takes. */
+export interface GathererLayout {
+  capacity: number
+  dataStart: number
+  headerBytes: number
+  mostPayload: number
+  gatherStart: number
+  gatherEnd: number
+  lineMeta: number
+  timeMeta: number
+}
+
+/** Gathers whole lines from `position` on; returns whether there were any. How far it came stands in `gathered`. */
+type GatherLines = (position: number, published: number, to: number, time: number) => boolean
+
+/** Makes the native half of a consumer (the addon's `createGatherer`). */
+export type CreateGatherer = (words: Int32Array, layout: GathererLayout, gathered: Int32Array) => GatherLines
+
+/** Words of `gathered`: where the next record stands, and the next byte in the gather space; lines. Behind them, as f64, the time. */
+const enum GatheredWord { Position = 0, To = 1, Lines = 2, Time = 2 }
+const GATHERED_BYTES = 24
 
 /** Turns the counts of a `dropped` record (see `DROPPED_PAYLOAD_BYTES`) into a line of the log, or null for none. */
 export type FormatNotice = (counts: Float64Array) => string | null
@@ -19,6 +41,9 @@ export class Consumer implements Mark {
   readonly #bytes: Buffer
   readonly #mask: number
   readonly #formatNotice: FormatNotice
+  readonly #native: GatherLines | null
+  readonly #gathered = new Int32Array(new SharedArrayBuffer(GATHERED_BYTES))
+  readonly #gatheredTime = new Float64Array(this.#gathered.buffer)
 
   /** Which of the two totals holds. */
   #slot: number
@@ -39,8 +64,10 @@ export class Consumer implements Mark {
   #batchBytes = 0
   #batchTaken = 0
 
-  constructor (ring: Ring, formatNotice: FormatNotice) {
+  /** @param createGatherer makes the native half; without it the consumer is JavaScript alone */
+  constructor (ring: Ring, formatNotice: FormatNotice, createGatherer: CreateGatherer | null = null) {
     this.ring = ring
+    this.#native = createGatherer === null ? null : createGatherer(ring.words, layoutOf(ring), this.#gathered)
     this.#words = ring.words
     this.#counts = ring.counts
     this.#bytes = ring.bytes
@@ -136,7 +163,17 @@ export class Consumer implements Mark {
     const enough = this.ring.gatherStart + enoughBytes
     let longLine: Mark | undefined
     let longLineAt = to
+    const native = mostLines === Infinity && until === Infinity && enoughBytes === Infinity ? this.#native : null
     while (position !== this.#published && this.lines < linesStop && to < enough) {
+      if (native !== null && !this.isInsideLine && native(position, this.#published, to, this.time)) {
+        const gathered = this.#gathered
+        position = gathered[GatheredWord.Position]!
+        to = gathered[GatheredWord.To]!
+        this.time = this.#gatheredTime[GatheredWord.Time]!
+        if (gathered[GatheredWord.Lines]! > 0) this.outputEnds = Ending.AtLineStart
+        this.lines += gathered[GatheredWord.Lines]!
+        continue
+      }
       const place = DATA_START + (position & this.#mask)
       const size = words[place >> 2]!
       if (until !== Infinity && this.#timeAt(place) > until) break
@@ -389,5 +426,18 @@ export class Consumer implements Mark {
     const text = hasText ? (this.#bytes[to - 1] === NEWLINE ? 0 : Ending.InsideText) : this.outputEnds & Ending.InsideText
     this.outputEnds = text | inside
     return to
+  }
+}
+
+function layoutOf (ring: Ring): GathererLayout {
+  return {
+    capacity: ring.capacity,
+    dataStart: DATA_START,
+    headerBytes: HEADER_BYTES,
+    mostPayload: ring.mostPayload,
+    gatherStart: ring.gatherStart,
+    gatherEnd: ring.gatherEnd,
+    lineMeta: LINE_META,
+    timeMeta: TIME_META
   }
 }

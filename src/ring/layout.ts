@@ -233,6 +233,10 @@ export const enum Kind {
 /** Flags of a record: a line longer than one record is several, in order. */
 export const enum Flag { First = 1, Last = 2 }
 
+/** The second word of a record's header, of one that is a line by itself and of a time. */
+export const LINE_META = Kind.Line | (Flag.First | Flag.Last) << 16
+export const TIME_META = Kind.Time | (Flag.First | Flag.Last) << 16
+
 /** Levels are counted in slots, lowest first; slot 0 takes lines whose level is not known. */
 export const LEVEL_SLOTS = 8
 

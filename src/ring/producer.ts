@@ -1,5 +1,5 @@
 import {
-  DATA_START, DROPPED_PAYLOAD_BYTES, Flag, HEADER_BYTES, Kind, LEVEL_SLOTS, RingCount, RingWord, recordBytes, WriterWord,
+  DATA_START, DROPPED_PAYLOAD_BYTES, Flag, HEADER_BYTES, Kind, LEVEL_SLOTS, LINE_META, RingCount, RingWord, recordBytes, TIME_META, WriterWord,
   type Ring
 } from './layout'
 
@@ -36,7 +36,6 @@ export interface PublisherLayout {
 /** Makes the native half of a producer (the addon's `createPublisher`). */
 export type CreatePublisher = (words: Int32Array, layout: PublisherLayout) => TryPublish
 
-const WHOLE_LINE = Kind.Line | (Flag.First | Flag.Last) << 16
 const BYTES_AT = LEVEL_SLOTS
 const SINCE_AT = LEVEL_SLOTS + 1
 const TIME_PAYLOAD_BYTES = 8
@@ -125,7 +124,7 @@ export class Producer {
     if (most > this.#mostPayload || ((position + most + HEADER_BYTES + 7 - this.#quickEnd) | 0) > 0) return false
     const place = DATA_START + (position & this.#mask)
     const size = this.#bytes.utf8Write(text, place + HEADER_BYTES, most)
-    this.#seal(place, size, WHOLE_LINE)
+    this.#seal(place, size, LINE_META)
     this.#counts[RingCount.LinesAccepted]! += 1
     this.#publish(position + recordBytes(size))
     return true
@@ -197,7 +196,7 @@ export class Producer {
     if (this.used + TIME_BYTES > limit) return
     const place = DATA_START + (this.#position & this.#mask)
     this.#counts[(place + HEADER_BYTES) / 8] = time
-    this.#seal(place, TIME_PAYLOAD_BYTES, Kind.Time | (Flag.First | Flag.Last) << 16)
+    this.#seal(place, TIME_PAYLOAD_BYTES, TIME_META)
     this.#publish(this.#position + TIME_BYTES)
   }
 
@@ -338,6 +337,6 @@ function layoutOf (ring: Ring): PublisherLayout {
     published: RingWord.Published,
     quickEnd: RingWord.QuickEnd,
     linesAccepted: RingCount.LinesAccepted,
-    meta: WHOLE_LINE
+    meta: LINE_META
   }
 }

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { addon } from '../affinity/addon'
 import { Consumer, type FormatNotice } from '../ring/consumer'
 import { Ending, LEVEL_SLOTS, type Ring, RingCount, RingWord } from '../ring/layout'
 import { LEVEL_NAMES } from '../levels'
@@ -79,7 +80,7 @@ export class RingOutlet {
   constructor (ring: Ring, dropNotice: boolean, thread?: SharedArrayBuffer) {
     this.#words = ring.words
     this.#life = thread === undefined ? null : new ProducerLife(thread)
-    this.consumer = new Consumer(ring, dropNotice ? ringNotice : noNotice)
+    this.consumer = new Consumer(ring, dropNotice ? ringNotice : noNotice, addon?.createGatherer)
     this.#flush = Atomics.load(this.#words, RingWord.Flushed)
   }
 

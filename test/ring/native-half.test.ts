@@ -1,6 +1,6 @@
 import { theAddon } from '../affinity/support'
 
-/** Whatever the ring's tests ask of a producer, they ask here of one that has its native half. */
+/** Whatever the ring's tests ask of a producer and a consumer, they ask here of those that have their native halves. */
 jest.mock('../../src/ring/producer', () => {
   const original = jest.requireActual<typeof import('../../src/ring/producer')>('../../src/ring/producer')
   const { addon } = jest.requireActual<typeof import('../../src/affinity/addon')>('../../src/affinity/addon')
@@ -12,9 +12,20 @@ jest.mock('../../src/ring/producer', () => {
   return { ...original, Producer: NativeProducer }
 })
 
+jest.mock('../../src/ring/consumer', () => {
+  const original = jest.requireActual<typeof import('../../src/ring/consumer')>('../../src/ring/consumer')
+  const { addon } = jest.requireActual<typeof import('../../src/affinity/addon')>('../../src/affinity/addon')
+  class NativeConsumer extends original.Consumer {
+    constructor (...[ring, formatNotice]: ConstructorParameters<typeof original.Consumer>) {
+      super(ring, formatNotice, addon!.createGatherer)
+    }
+  }
+  return { ...original, Consumer: NativeConsumer }
+})
+
 theAddon()
 
-describe('with its native half', () => {
+describe('with their native halves', () => {
   require('./producer.test')
   require('./model.test')
   require('./wrap.test')

@@ -1,18 +1,19 @@
 import fc from 'fast-check'
 import { theAddon } from '../affinity/support'
-import { Consumer } from '../../src/ring/consumer'
-import { createRing, DATA_START, Flag, LEAST_CAPACITY_BYTES, type Ring, RingCount, RingWord } from '../../src/ring/layout'
+import { Consumer, type CreateGatherer, type GathererLayout } from '../../src/ring/consumer'
+import { createRing, DATA_START, Flag, LEAST_CAPACITY_BYTES, LINE_META, type Ring, RingCount, RingWord, TIME_META } from '../../src/ring/layout'
 import { type CreatePublisher, Producer, type PublisherLayout } from '../../src/ring/producer'
+import { TimedProducer } from '../../src/ring/timed-producer'
 
-/** One ring for each of the two producers; whatever is done to one is done to the other. */
+/** One ring with native halves and one without; whatever is done to one is done to the other. */
 
-const { createPublisher } = theAddon()
+const { createPublisher, createGatherer } = theAddon()
 
 interface Side { ring: Ring, producer: Producer, consumer: Consumer }
 
-function side (start: number, create: CreatePublisher | null): Side {
+function side (start: number, publisher: CreatePublisher | null, gatherer: CreateGatherer | null = null, Class = Producer): Side {
   const ring = createRing(LEAST_CAPACITY_BYTES, start)
-  return { ring, producer: new Producer(ring, null, create), consumer: new Consumer(ring, (counts) => `${[...counts.subarray(0, 9)].join()}\n`) }
+  return { ring, producer: new Class(ring, null, publisher), consumer: new Consumer(ring, (counts) => `${[...counts.subarray(0, 9)].join()}\n`, gatherer) }
 }
 
 /** Lines of every width of character, lone surrogates among them, short and around the longest that the quick way takes. */
@@ -91,6 +92,94 @@ describe('the native half of a producer', () => {
   })
 })
 
+/** What ends a run of whole lines: parts, lines without a newline, empty ones, notices; and what each gather leaves. */
+const gathererStep: fc.Arbitrary<[string, Step]> = fc.oneof(
+  {
+    weight: 20,
+    arbitrary: fc.tuple(line, fc.constantFrom('\n', '\n', '\n', '')).map(([text, end]): [string, Step] => [`write ${text.length}`, ({ producer, ring }) => {
+      const isPublished = producer.tryPublishWithin(text + end, ring.capacity * 7 / 8)
+      if (!isPublished) producer.drop(2, Buffer.byteLength(text))
+      return isPublished
+    }])
+  },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(fc.constantFrom('', 'part', 'part\n'), fc.constantFrom(Flag.First, Flag.Last, 0 as Flag, Flag.First | Flag.Last)).map(([part, flags]): [string, Step] => [
+      `part ${flags}`, ({ producer }) => producer.tryPublishPart(part, flags)
+    ])
+  },
+  { weight: 1, arbitrary: fc.constant<[string, Step]>(['notice', ({ producer }) => producer.tryPublishNotice()]) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ mostLines: fc.constantFrom(Infinity, Infinity, 1), enoughBytes: fc.constantFrom(Infinity, Infinity, 10), isWhole: fc.boolean(), releases: fc.boolean() })
+      .map(({ mostLines, enoughBytes, isWhole, releases }): [string, Step] => ['gather', ({ consumer, ring }) => {
+        const isAny = consumer.gather(mostLines, Infinity, enoughBytes, isWhole)
+        const text = ring.bytes.toString('latin1', consumer.batchStart, consumer.batchStop)
+        const mark = consumer.mark()
+        if (releases || consumer.held > ring.capacity / 2) consumer.release()
+        return { isAny, text, mark }
+      }])
+  }
+)
+
+describe('the native half of a consumer', () => {
+  test.each([['without', Producer], ['with', TimedProducer]])('gathers byte for byte what JavaScript alone does, from lines %s times', (_, Class) => {
+    jest.spyOn(Date, 'now').mockReturnValue(1)
+    jest.spyOn(performance, 'now').mockReturnValue(5)
+    jest.spyOn(process, 'hrtime').mockReturnValue([7, 0])
+    fc.assert(fc.property(start, fc.array(gathererStep, { maxLength: 60 }), (start, steps) => {
+      const js = side(start, null, null, Class)
+      const native = side(start, null, createGatherer, Class)
+      for (const [name, take] of steps) {
+        expect([name, take(native)]).toEqual([name, take(js)])
+        expect(native.ring.words.subarray(0, DATA_START / 4)).toEqual(js.ring.words.subarray(0, DATA_START / 4))
+      }
+    }), { numRuns: 300 })
+  })
+
+  test('takes as much as fits into the gather space, and the rest the next time', () => {
+    const { ring, consumer } = side(0, null, createGatherer)
+    const producer = new Producer(ring)
+    const text = `${'x'.repeat(15_999)}\n`
+    let published = 0
+    while (producer.tryPublishWithin(text, ring.capacity)) published++
+    let gathered = 0
+    while (consumer.gather()) {
+      gathered += (consumer.batchStop - consumer.batchStart) / text.length
+      consumer.release()
+    }
+    expect(gathered).toBe(published)
+  })
+
+  test('keeps the memory that it reads and writes', () => {
+    const { words } = createRing(LEAST_CAPACITY_BYTES)
+    const gathered = new Int32Array(new SharedArrayBuffer(24))
+    const gather = createGatherer(words, gathererLayout, gathered)
+    for (const [name, value] of [['words', words], ['gathered', gathered]]) {
+      expect(Object.getOwnPropertyDescriptor(gather, name as string)).toEqual({ value, writable: false, enumerable: false, configurable: false })
+    }
+  })
+
+  test.each<[unknown[], string]>([
+    [[], 'must be numbers'],
+    [[0, 8, 'x', 0], 'must be numbers'],
+    [[4, 8, 200_000, 0], 'a multiple of 8'],
+    [[8, 0, 200_000, 0], 'before published'],
+    [[0, LEAST_CAPACITY_BYTES + 8, 200_000, 0], 'before published'],
+    [[0, 8, 0, 0], 'in the gather space'],
+    [[0, 8, -1, 0], 'in the gather space'],
+    [[0, 8, 400_000_000, 0], 'in the gather space']
+  ])('refuses %j', (args, message) => {
+    const { words } = createRing(LEAST_CAPACITY_BYTES)
+    const gather = createGatherer(words, gathererLayout, new Int32Array(new SharedArrayBuffer(24)))
+    expect(() => (gather as (...args: unknown[]) => unknown)(...args)).toThrow(message)
+  })
+})
+
+const gathererLayout: GathererLayout = (({ capacity, mostPayload, gatherStart, gatherEnd }: Ring) => ({
+  capacity, dataStart: DATA_START, headerBytes: 8, mostPayload, gatherStart, gatherEnd, lineMeta: LINE_META, timeMeta: TIME_META
+}))(createRing(LEAST_CAPACITY_BYTES))
+
 const layout: PublisherLayout = {
   capacity: LEAST_CAPACITY_BYTES,
   dataStart: DATA_START,
@@ -127,5 +216,29 @@ describe('a layout that does not fit the memory is refused', () => {
     [words, { ...layout, get meta () { throw new Error('from a getter') } }, 'from a getter']
   ])('%#', (words, layout, message) => {
     expect(() => (createPublisher as (...args: unknown[]) => unknown)(words, layout)).toThrow(message)
+  })
+})
+
+describe('a layout of which a gatherer would leave the memory is refused', () => {
+  const { words, gatherStart, gatherEnd } = createRing(LEAST_CAPACITY_BYTES)
+  const gathered = new Int32Array(new SharedArrayBuffer(28))
+  const right = gathererLayout
+  test.each<[unknown, unknown, unknown, string]>([
+    [undefined, right, gathered, 'words must be an Int32Array'],
+    [words, right, new Int32Array(6), 'over a SharedArrayBuffer'],
+    [words, right, gathered.subarray(0, 5), 'six words'],
+    [words, right, gathered.subarray(1), 'aligned to 8 bytes'],
+    [words, undefined, gathered, 'layout must be an object'],
+    [words, { ...right, capacity: 65537 }, gathered, 'a power of two'],
+    [words, { ...right, dataStart: 4 }, gathered, 'aligned to 8 bytes'],
+    [words, { ...right, headerBytes: 16 }, gathered, 'layout.headerBytes'],
+    [words, { ...right, mostPayload: words.byteLength - DATA_START - LEAST_CAPACITY_BYTES }, gathered, 'layout.mostPayload'],
+    [words, { ...right, gatherStart: gatherStart - 70_000 }, gathered, 'layout.gatherStart'],
+    [words, { ...right, gatherEnd: gatherEnd + 1 }, gathered, 'layout.gatherEnd'],
+    [words, { ...right, gatherEnd: gatherStart - 1 }, gathered, 'layout.gatherEnd'],
+    [words, { ...right, lineMeta: 0.5 }, gathered, 'layout.lineMeta'],
+    [words, { ...right, get timeMeta () { throw new Error('from a getter') } }, gathered, 'from a getter']
+  ])('%#', (words, layout, gathered, message) => {
+    expect(() => (createGatherer as (...args: unknown[]) => unknown)(words, layout, gathered)).toThrow(message)
   })
 })

@@ -11,9 +11,9 @@ export const plants = {
   }],
   publishBeforeHeader: [{
     file: 'ring/producer.ts',
-    replace: 'this.#seal(place, size, WHOLE_LINE) this.#counts',
+    replace: 'this.#seal(place, size, LINE_META) this.#counts',
     by: `this.#publish(position + recordBytes(size))
-      this.#seal(place, size, WHOLE_LINE)
+      this.#seal(place, size, LINE_META)
       this.#counts`
   }],
   plainPublish: [{
