@@ -346,7 +346,7 @@ void Export(Napi::Object exports) {
   Add<LetRingGo>(exports, "letRingGo");
   Add<Inherit>(exports, "inherit");
   Add<CreatePublisher>(exports, "createPublisher");
-  Add<CreateGatherer>(exports, "createGatherer");
+  Add<GatherLines>(exports, "gatherLines");
   AddRaw(exports, "measureLine", MeasureLine);
 #ifdef __linux__
   Add<MoveOther>(exports, "moveThread");

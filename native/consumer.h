@@ -7,8 +7,8 @@
 
 namespace pino_pinned {
 
-// createGatherer(words, layout, gathered): a function that joins whole lines of the ring behind `words`.
-Napi::Value CreateGatherer(const Napi::CallbackInfo& info);
+// gatherLines(words, gathering, position, published, to, time): joins whole lines of the ring behind `words`.
+Napi::Value GatherLines(const Napi::CallbackInfo& info);
 
 }  // namespace pino_pinned
 

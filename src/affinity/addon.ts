@@ -132,12 +132,18 @@ export interface Addon {
   createPublisher (words: Int32Array, layout: object): (text: string) => boolean
 
   /**
-   * Makes a function that joins the payloads of whole lines of the ring in `words`, an Int32Array over a SharedArrayBuffer,
-   * in its gather space: from `position` on until something else comes, or no more fits. It returns whether there was any,
-   * and says in `gathered` (shared too) how far it came: the position, where in the gather space, how many lines, all of 32
-   * bits, and the `time` that holds then, an f64 at byte 16. `layout` says where things stand; it is checked here, once.
+   * Joins the payloads of whole lines of the ring in `words`, an Int32Array over a SharedArrayBuffer, in its gather space: from
+   * `position` on until something else comes, or no more fits.
+   *
+   * @param gathering 13 words, shared too. It leaves there: the position that it came to, where in the gather space, how many
+   *   lines, and as f64 in the fifth and sixth the time that holds then. It finds there, from the seventh on, in bytes: the
+   *   start of the data, its capacity, the longest payload, start and end of the gather space; and the meta words of a line and
+   *   of a time. As f64 in the fifth and sixth, the time until now
+   * @param position in the ring, of 32 bits
+   * @param published position up to which records may be read
+   * @param to where in `words`, in bytes, the payloads go
    */
-  createGatherer (words: Int32Array, layout: object, gathered: Int32Array): (position: number, published: number, to: number, time: number) => boolean
+  gatherLines (words: Int32Array, gathering: Int32Array, position: number, published: number, to: number): void
 
   /**
    * What a dropped line counts as: its UTF-8 bytes times 128, plus its level if it shows one of pino's own where pino puts

@@ -2,27 +2,15 @@ import { DATA_START, Ending, Flag, HEADER_BYTES, Kind, LINE_META, type Mark, rea
 
 const NEWLINE = 10
 
-/** Where a native gatherer finds things in a ring, in bytes; and the meta words of what it takes. */
-export interface GathererLayout {
-  capacity: number
-  dataStart: number
-  headerBytes: number
-  mostPayload: number
-  gatherStart: number
-  gatherEnd: number
-  lineMeta: number
-  timeMeta: number
-}
+/** The native half of a consumer (the addon's `gatherLines`): gathers whole lines from `position` on. */
+export type GatherLines = (words: Int32Array, gathering: Int32Array, position: number, published: number, to: number) => void
 
-/** Gathers whole lines from `position` on; returns whether there were any. How far it came stands in `gathered`. */
-type GatherLines = (position: number, published: number, to: number, time: number) => boolean
-
-/** Makes the native half of a consumer (the addon's `createGatherer`). */
-export type CreateGatherer = (words: Int32Array, layout: GathererLayout, gathered: Int32Array) => GatherLines
-
-/** Words of `gathered`: where the next record stands, and the next byte in the gather space; lines. Behind them, as f64, the time. */
-const enum GatheredWord { Position = 0, To = 1, Lines = 2, Time = 2 }
-const GATHERED_BYTES = 24
+/**
+ * Words of `gathering`, between a consumer and its native half: where the next record stands, and the next byte in the gather
+ * space; lines; as f64, the time. Behind them where things stand in the ring.
+ */
+export const enum GatheringWord { Position = 0, To = 1, Lines = 2, Time = 2, Layout = 6 }
+const GATHERING_BYTES = 56
 
 /** Turns the counts of a `dropped` record (see `DROPPED_PAYLOAD_BYTES`) into a line of the log, or null for none. */
 export type FormatNotice = (counts: Float64Array) => string | null
@@ -42,8 +30,8 @@ export class Consumer implements Mark {
   readonly #mask: number
   readonly #formatNotice: FormatNotice
   readonly #native: GatherLines | null
-  readonly #gathered = new Int32Array(new SharedArrayBuffer(GATHERED_BYTES))
-  readonly #gatheredTime = new Float64Array(this.#gathered.buffer)
+  readonly #gathering = new Int32Array(new SharedArrayBuffer(GATHERING_BYTES))
+  readonly #gatheringTime = new Float64Array(this.#gathering.buffer)
 
   /** Which of the two totals holds. */
   #slot: number
@@ -64,10 +52,11 @@ export class Consumer implements Mark {
   #batchBytes = 0
   #batchTaken = 0
 
-  /** @param createGatherer makes the native half; without it the consumer is JavaScript alone */
-  constructor (ring: Ring, formatNotice: FormatNotice, createGatherer: CreateGatherer | null = null) {
+  /** @param gatherLines the native half; without it the consumer is JavaScript alone */
+  constructor (ring: Ring, formatNotice: FormatNotice, gatherLines: GatherLines | null = null) {
     this.ring = ring
-    this.#native = createGatherer === null ? null : createGatherer(ring.words, layoutOf(ring), this.#gathered)
+    this.#native = gatherLines
+    this.#gathering.set([DATA_START, ring.capacity, ring.mostPayload, ring.gatherStart, ring.gatherEnd, LINE_META, TIME_META], GatheringWord.Layout)
     this.#words = ring.words
     this.#counts = ring.counts
     this.#bytes = ring.bytes
@@ -163,15 +152,11 @@ export class Consumer implements Mark {
     const enough = this.ring.gatherStart + enoughBytes
     let longLine: Mark | undefined
     let longLineAt = to
-    const native = mostLines === Infinity && until === Infinity && enoughBytes === Infinity ? this.#native : null
+    const isPlain = mostLines === Infinity && until === Infinity && enoughBytes === Infinity
     while (position !== this.#published && this.lines < linesStop && to < enough) {
-      if (native !== null && !this.isInsideLine && native(position, this.#published, to, this.time)) {
-        const gathered = this.#gathered
-        position = gathered[GatheredWord.Position]!
-        to = gathered[GatheredWord.To]!
-        this.time = this.#gatheredTime[GatheredWord.Time]!
-        if (gathered[GatheredWord.Lines]! > 0) this.outputEnds = Ending.AtLineStart
-        this.lines += gathered[GatheredWord.Lines]!
+      if (isPlain && this.#gatherLines(position, to)) {
+        position = this.#gathering[GatheringWord.Position]!
+        to = this.#gathering[GatheringWord.To]!
         continue
       }
       const place = DATA_START + (position & this.#mask)
@@ -196,6 +181,20 @@ export class Consumer implements Mark {
       if (longLine.position === start) return false
     }
     this.#begin(start, to)
+    return true
+  }
+
+  /** Has the native half gather what it knows, whole lines; returns whether there were any. Where they end stands in `gathering`. */
+  #gatherLines (position: number, to: number): boolean {
+    if (this.#native === null || this.isInsideLine) return false
+    const gathering = this.#gathering
+    this.#gatheringTime[GatheringWord.Time] = this.time
+    this.#native(this.#words, gathering, position, this.#published, to)
+    if (gathering[GatheringWord.Position] === position) return false
+    const lines = gathering[GatheringWord.Lines]!
+    this.lines += lines
+    if (lines > 0) this.outputEnds = Ending.AtLineStart
+    this.time = this.#gatheringTime[GatheringWord.Time]!
     return true
   }
 
@@ -426,18 +425,5 @@ export class Consumer implements Mark {
     const text = hasText ? (this.#bytes[to - 1] === NEWLINE ? 0 : Ending.InsideText) : this.outputEnds & Ending.InsideText
     this.outputEnds = text | inside
     return to
-  }
-}
-
-function layoutOf (ring: Ring): GathererLayout {
-  return {
-    capacity: ring.capacity,
-    dataStart: DATA_START,
-    headerBytes: HEADER_BYTES,
-    mostPayload: ring.mostPayload,
-    gatherStart: ring.gatherStart,
-    gatherEnd: ring.gatherEnd,
-    lineMeta: LINE_META,
-    timeMeta: TIME_META
   }
 }

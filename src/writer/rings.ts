@@ -80,7 +80,7 @@ export class RingOutlet {
   constructor (ring: Ring, dropNotice: boolean, thread?: SharedArrayBuffer) {
     this.#words = ring.words
     this.#life = thread === undefined ? null : new ProducerLife(thread)
-    this.consumer = new Consumer(ring, dropNotice ? ringNotice : noNotice, addon?.createGatherer)
+    this.consumer = new Consumer(ring, dropNotice ? ringNotice : noNotice, addon?.gatherLines)
     this.#flush = Atomics.load(this.#words, RingWord.Flushed)
   }
 

@@ -17,7 +17,7 @@ test('whatever a function of the addon is called with, it does its work or throw
   const came = JSON.parse(stdout) as Record<string, Record<string, number>>
   expect(Object.keys(came)).toEqual(functions)
   // Calls that all fail, or all succeed, would show little.
-  for (const name of ['pinThread', 'setThreadName', 'setThreadPriority', 'storeAtThreadExit', 'cancelStoreAtThreadExit', 'createPublisher', 'createGatherer', 'keepRing', 'writeFd']) {
+  for (const name of ['pinThread', 'setThreadName', 'setThreadPriority', 'storeAtThreadExit', 'cancelStoreAtThreadExit', 'createPublisher', 'gatherLines', 'keepRing', 'writeFd']) {
     expect([name, came[name]]).toEqual([name, expect.objectContaining({ done: expect.any(Number), TypeError: expect.any(Number), RangeError: expect.any(Number) })])
   }
 }, 300_000)
@@ -26,7 +26,7 @@ test('an error where the stack has no room for one is the stack\'s own, and the 
   const printed = runNode(`
     const calls = [
       () => addon.pinThread([-1]), () => addon.pinThread(5), () => addon.setThreadName(5), () => addon.setThreadPriority(99), () => addon.threadAffinity(),
-      () => addon.storeAtThreadExit(5, 0, 0), () => addon.createPublisher(5, {}), () => addon.createGatherer(5, {}, 5), () => addon.keepRing(5, '', {}), () => addon.inherit(5), () => addon.measureLine(5), () => addon.writeFd && addon.writeFd(-1)
+      () => addon.storeAtThreadExit(5, 0, 0), () => addon.createPublisher(5, {}), () => addon.gatherLines(5), () => addon.keepRing(5, '', {}), () => addon.inherit(5), () => addon.measureLine(5), () => addon.writeFd && addon.writeFd(-1)
     ]
     // Up again a frame at a time, so that each call is tried with every little room there is.
     const deep = (call) => { try { deep(call) } catch {} try { call() } catch {} }

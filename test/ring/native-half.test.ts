@@ -17,7 +17,7 @@ jest.mock('../../src/ring/consumer', () => {
   const { addon } = jest.requireActual<typeof import('../../src/affinity/addon')>('../../src/affinity/addon')
   class NativeConsumer extends original.Consumer {
     constructor (...[ring, formatNotice]: ConstructorParameters<typeof original.Consumer>) {
-      super(ring, formatNotice, addon!.createGatherer)
+      super(ring, formatNotice, addon!.gatherLines)
     }
   }
   return { ...original, Consumer: NativeConsumer }

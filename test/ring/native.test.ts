@@ -1,17 +1,17 @@
 import fc from 'fast-check'
 import { theAddon } from '../affinity/support'
-import { Consumer, type CreateGatherer, type GathererLayout } from '../../src/ring/consumer'
+import { Consumer, GatheringWord, type GatherLines } from '../../src/ring/consumer'
 import { createRing, DATA_START, Flag, LEAST_CAPACITY_BYTES, LINE_META, type Ring, RingCount, RingWord, TIME_META } from '../../src/ring/layout'
 import { type CreatePublisher, Producer, type PublisherLayout } from '../../src/ring/producer'
 import { TimedProducer } from '../../src/ring/timed-producer'
 
 /** One ring with native halves and one without; whatever is done to one is done to the other. */
 
-const { createPublisher, createGatherer } = theAddon()
+const { createPublisher, gatherLines } = theAddon()
 
 interface Side { ring: Ring, producer: Producer, consumer: Consumer }
 
-function side (start: number, publisher: CreatePublisher | null, gatherer: CreateGatherer | null = null, Class = Producer): Side {
+function side (start: number, publisher: CreatePublisher | null, gatherer: GatherLines | null = null, Class = Producer): Side {
   const ring = createRing(LEAST_CAPACITY_BYTES, start)
   return { ring, producer: new Class(ring, null, publisher), consumer: new Consumer(ring, (counts) => `${[...counts.subarray(0, 9)].join()}\n`, gatherer) }
 }
@@ -129,7 +129,7 @@ describe('the native half of a consumer', () => {
     jest.spyOn(process, 'hrtime').mockReturnValue([7, 0])
     fc.assert(fc.property(start, fc.array(gathererStep, { maxLength: 60 }), (start, steps) => {
       const js = side(start, null, null, Class)
-      const native = side(start, null, createGatherer, Class)
+      const native = side(start, null, gatherLines, Class)
       for (const [name, take] of steps) {
         expect([name, take(native)]).toEqual([name, take(js)])
         expect(native.ring.words.subarray(0, DATA_START / 4)).toEqual(js.ring.words.subarray(0, DATA_START / 4))
@@ -138,7 +138,7 @@ describe('the native half of a consumer', () => {
   })
 
   test('takes as much as fits into the gather space, and the rest the next time', () => {
-    const { ring, consumer } = side(0, null, createGatherer)
+    const { ring, consumer } = side(0, null, gatherLines)
     const producer = new Producer(ring)
     const text = `${'x'.repeat(15_999)}\n`
     let published = 0
@@ -150,35 +150,7 @@ describe('the native half of a consumer', () => {
     }
     expect(gathered).toBe(published)
   })
-
-  test('keeps the memory that it reads and writes', () => {
-    const { words } = createRing(LEAST_CAPACITY_BYTES)
-    const gathered = new Int32Array(new SharedArrayBuffer(24))
-    const gather = createGatherer(words, gathererLayout, gathered)
-    for (const [name, value] of [['words', words], ['gathered', gathered]]) {
-      expect(Object.getOwnPropertyDescriptor(gather, name as string)).toEqual({ value, writable: false, enumerable: false, configurable: false })
-    }
-  })
-
-  test.each<[unknown[], string]>([
-    [[], 'must be numbers'],
-    [[0, 8, 'x', 0], 'must be numbers'],
-    [[4, 8, 200_000, 0], 'a multiple of 8'],
-    [[8, 0, 200_000, 0], 'before published'],
-    [[0, LEAST_CAPACITY_BYTES + 8, 200_000, 0], 'before published'],
-    [[0, 8, 0, 0], 'in the gather space'],
-    [[0, 8, -1, 0], 'in the gather space'],
-    [[0, 8, 400_000_000, 0], 'in the gather space']
-  ])('refuses %j', (args, message) => {
-    const { words } = createRing(LEAST_CAPACITY_BYTES)
-    const gather = createGatherer(words, gathererLayout, new Int32Array(new SharedArrayBuffer(24)))
-    expect(() => (gather as (...args: unknown[]) => unknown)(...args)).toThrow(message)
-  })
 })
-
-const gathererLayout: GathererLayout = (({ capacity, mostPayload, gatherStart, gatherEnd }: Ring) => ({
-  capacity, dataStart: DATA_START, headerBytes: 8, mostPayload, gatherStart, gatherEnd, lineMeta: LINE_META, timeMeta: TIME_META
-}))(createRing(LEAST_CAPACITY_BYTES))
 
 const layout: PublisherLayout = {
   capacity: LEAST_CAPACITY_BYTES,
@@ -219,26 +191,47 @@ describe('a layout that does not fit the memory is refused', () => {
   })
 })
 
-describe('a layout of which a gatherer would leave the memory is refused', () => {
-  const { words, gatherStart, gatherEnd } = createRing(LEAST_CAPACITY_BYTES)
-  const gathered = new Int32Array(new SharedArrayBuffer(28))
-  const right = gathererLayout
-  test.each<[unknown, unknown, unknown, string]>([
-    [undefined, right, gathered, 'words must be an Int32Array'],
-    [words, right, new Int32Array(6), 'over a SharedArrayBuffer'],
-    [words, right, gathered.subarray(0, 5), 'six words'],
-    [words, right, gathered.subarray(1), 'aligned to 8 bytes'],
-    [words, undefined, gathered, 'layout must be an object'],
-    [words, { ...right, capacity: 65537 }, gathered, 'a power of two'],
-    [words, { ...right, dataStart: 4 }, gathered, 'aligned to 8 bytes'],
-    [words, { ...right, headerBytes: 16 }, gathered, 'layout.headerBytes'],
-    [words, { ...right, mostPayload: words.byteLength - DATA_START - LEAST_CAPACITY_BYTES }, gathered, 'layout.mostPayload'],
-    [words, { ...right, gatherStart: gatherStart - 70_000 }, gathered, 'layout.gatherStart'],
-    [words, { ...right, gatherEnd: gatherEnd + 1 }, gathered, 'layout.gatherEnd'],
-    [words, { ...right, gatherEnd: gatherStart - 1 }, gathered, 'layout.gatherEnd'],
-    [words, { ...right, lineMeta: 0.5 }, gathered, 'layout.lineMeta'],
-    [words, { ...right, get timeMeta () { throw new Error('from a getter') } }, gathered, 'from a getter']
-  ])('%#', (words, layout, gathered, message) => {
-    expect(() => (createGatherer as (...args: unknown[]) => unknown)(words, layout, gathered)).toThrow(message)
+describe('a gathering that would leave the memory is refused', () => {
+  const ring = createRing(LEAST_CAPACITY_BYTES)
+  const { words, capacity, mostPayload, gatherStart, gatherEnd } = ring
+  const layout = [DATA_START, capacity, mostPayload, gatherStart, gatherEnd, LINE_META, TIME_META]
+  const gathering = (at = -1, value = 0): Int32Array => {
+    const gathering = new Int32Array(new SharedArrayBuffer(56))
+    gathering.set(layout.map((right, place) => place === at ? value : right), GatheringWord.Layout)
+    return gathering
+  }
+  const wrong = 'where things stand'
+
+  test('and one that fits is not', () => {
+    expect(() => gatherLines(words, gathering(), 0, capacity, gatherStart)).not.toThrow()
+  })
+
+  test.each<[unknown[], string]>([
+    [[], 'words must be an Int32Array'],
+    [[new Int32Array(100_000), gathering(), 0, 8, gatherStart], 'over a SharedArrayBuffer'],
+    [[words, new Int32Array(14), 0, 8, gatherStart], 'over a SharedArrayBuffer'],
+    [[words, gathering().subarray(0, 12), 0, 8, gatherStart], '13 words'],
+    [[words, gathering().subarray(1), 0, 8, gatherStart], 'aligned to 8 bytes'],
+    [[words.subarray(0, 100), gathering(), 0, 8, gatherStart], wrong],
+    [[words, gathering(0, 4), 0, 8, gatherStart], wrong],
+    [[words, gathering(0, -8), 0, 8, gatherStart], wrong],
+    [[words, gathering(1, 65537), 0, 8, gatherStart], wrong],
+    [[words, gathering(1, 0), 0, 8, gatherStart], wrong],
+    [[words, gathering(1, 2 ** 30), 0, 8, gatherStart], wrong],
+    [[words, gathering(2, 2 ** 20), 0, 8, gatherStart], wrong],
+    [[words, gathering(2, -1), 0, 8, gatherStart], wrong],
+    [[words, gathering(3, gatherStart - 70_000), 0, 8, gatherStart], wrong],
+    [[words, gathering(4, gatherEnd + 1), 0, 8, gatherStart], wrong],
+    [[words, gathering(4, gatherStart - 1), 0, 8, gatherStart], wrong],
+    [[words, gathering(), 'x', 8, gatherStart], 'position must be a number'],
+    [[words, gathering(), 0, 0.5, gatherStart], 'published must be an integer'],
+    [[words, gathering(), 0, 8, NaN], 'to must be an integer'],
+    [[words, gathering(), 4, 8, gatherStart], 'a multiple of 8'],
+    [[words, gathering(), 8, 0, gatherStart], 'before published'],
+    [[words, gathering(), 0, capacity + 8, gatherStart], 'before published'],
+    [[words, gathering(), 0, 8, gatherStart - 1], 'in the gather space'],
+    [[words, gathering(), 0, 8, gatherEnd + 1], 'in the gather space']
+  ])('%#', (args, message) => {
+    expect(() => (gatherLines as (...args: unknown[]) => unknown)(...args)).toThrow(message)
   })
 })
