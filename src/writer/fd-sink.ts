@@ -207,6 +207,16 @@ export class FdSink {
   /** Of a pipe: bytes that it holds and nobody has read; -1 where that can't be told. */
   get unreadBytes (): number { return addon?.unreadBytes?.(this.#fd) ?? -1 }
 
+  /** Of a pipe: whether somebody is known to read it now. */
+  get hasReader (): boolean {
+    try {
+      closeSync(openSync(`/proc/self/fd/${this.#fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY))
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /** Whether the file is on no path any more: what is written to it now, nobody will read. */
   get isDeleted (): boolean {
     return this.#isRegular && this.isUnlinked

@@ -192,9 +192,12 @@ export class FdWriter {
     }
   }
 
-  /** Whether somebody has read the beginning of the line under way from the pipe, or may have. */
+  /**
+   * Whether somebody who has left had read the beginning of the line under way from the pipe, or may have. One who has come
+   * since may have read it too, and goes on reading: asked in this order, he is seen.
+   */
   #isReadInto (consumer: Consumer): boolean {
-    return consumer.isTakenInsideLine && this.#sink.unreadBytes < consumer.takenOfLine
+    return consumer.isTakenInsideLine && this.#sink.unreadBytes < consumer.takenOfLine && !this.#sink.hasReader
   }
 
   /**
