@@ -11,6 +11,7 @@ export interface Stage {
   readonly readableLength?: number
   readonly writableObjectMode?: boolean
   readonly readableObjectMode?: boolean
+  readonly readableFlowing?: boolean | null
   /** A SonicBoom's `writableLength`. */
   readonly _len?: number
   /** Of a Transform: what it has read is what was written to it. */
@@ -143,11 +144,14 @@ function sidesFrom (first: Stage, last?: Stage): Side[] {
     sides.push(new Side(stage, 'write'))
     const parts = joined.get(stage)
     if (parts !== undefined) sides.push(...sidesFrom(parts.writable, parts.readable))
-    if (parts !== undefined || stage === last || typeof stage._transform === 'function' || pipedInto(stage) !== undefined) sides.push(new Side(stage, 'push'))
+    if (parts !== undefined || stage === last || typeof stage._transform === 'function' || isRead(stage)) sides.push(new Side(stage, 'push'))
   }
   if (last !== undefined && sides.at(-1)!.stage !== last) sides.push(new Side(last, 'push'))
   return sides
 }
+
+/** Somebody reads it: what a socket is sent, and nobody wants, has nothing to do with what was written to it. */
+function isRead ({ readableFlowing = null }: Stage): boolean { return readableFlowing !== null }
 
 /** What a thread's own standard output holds waits for the main thread's event loop, which may wait for us. */
 function pipedInto ({ _readableState: state }: Stage): Stage | undefined {
