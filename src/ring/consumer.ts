@@ -152,9 +152,11 @@ export class Consumer implements Mark {
     const enough = this.ring.gatherStart + enoughBytes
     let longLine: Mark | undefined
     let longLineAt = to
-    const isPlain = mostLines === Infinity && until === Infinity && enoughBytes === Infinity
+    let isPlain = mostLines === Infinity && until === Infinity && enoughBytes === Infinity
     while (position !== this.#published && this.lines < linesStop && to < enough) {
-      if (isPlain && this.#gatherLines(position, to)) {
+      // Behind what is not whole lines there may be more of the kind.
+      isPlain &&= this.#gatherLines(position, to)
+      if (isPlain) {
         position = this.#gathering[GatheringWord.Position]!
         to = this.#gathering[GatheringWord.To]!
         continue
