@@ -11,7 +11,7 @@ import type { FormatNotice } from '../ring/consumer'
 import { LEVEL_SLOTS } from '../ring/layout'
 import type { TargetStream } from './load-target'
 import { addNotice } from './rings'
-import { Stages, type StagesMark } from './stages'
+import { Stages, type StagesMark, tryReplace } from './stages'
 
 /** A target that has too much keeps the others waiting for so long: one that lags behind a burst is faster. */
 const PATIENCE_MS = 1000
@@ -160,13 +160,13 @@ class BoundTarget {
     this.name = name
     this.#bounds = bounds
     // Its own may write to it too: something else than lines, or with a callback. That is not ours to drop.
-    stream.write = (text, ...more) => {
+    tryReplace(stream, 'write', (text: string, ...more: unknown[]) => {
       const isLine = typeof text === 'string' && more.length === 0
       if (isLine && this.#isStalled && this.#holds(this.#dropped > 0 ? WELCOME_RATIO : 1)) return this.#drop(text)
       if (isLine && this.#dropped > 0) this.#tryTell()
       if (isLine) this.#lines++
       return this.#take(text, more)
-    }
+    })
     stream.on('drain', () => {
       this.#isFull = this.#isStalled = false
       this.#sinceFull = 0

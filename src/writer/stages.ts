@@ -1,16 +1,20 @@
 import { Duplex } from 'node:stream'
 
 /** More than any pipeline has. */
-const MOST_SIDES = 64
+const MOST_STAGES = 32
 
 /** A stream, as far as it shows what it holds and what it is piped into. */
 export interface Stage {
   write?: (...args: any[]) => unknown
   push?: (...args: any[]) => unknown
+  destroy?: (...args: any[]) => unknown
   readonly writableLength?: number
   readonly readableLength?: number
   readonly writableObjectMode?: boolean
   readonly readableObjectMode?: boolean
+  readonly readableEncoding?: string | null
+  readonly destroyed?: boolean
+  readonly errored?: Error | null
   readonly readableFlowing?: boolean | null
   /** A SonicBoom's `writableLength`. */
   readonly _len?: number
@@ -26,77 +30,149 @@ export interface Stage {
 
 /** What lines pass through from one stream on, as far as the streams show it: each with what is put into it and what it holds. */
 export class Stages {
-  readonly streams: readonly Stage[]
-  readonly #sides: readonly Side[]
-  #isFlushing = false
+  readonly #first: Stage
+  readonly #sides = new Map<Stage, Partial<Record<Method, Side>>>()
+  readonly #flushing = new Set<Stage>()
+  readonly #cutOff = new Set<Stage>()
 
-  /** @param first a target that is complete: what it is piped into later is not seen */
   constructor (first: Stage) {
-    this.#sides = sidesFrom(first)
-    this.streams = [...new Set(this.#sides.map(({ stage }) => stage))]
+    this.#first = first
+    this.mark()
   }
 
   /** How much the first was given, in characters, or in lines where it counts these. */
-  get given (): number { return this.#sides[0]!.put }
+  get given (): number { return this.#side(this.#first, 'write').put }
 
-  /** What each holds, in the order of the way. */
-  get lengths (): number[] { return this.#sides.map((side) => side.kept) }
+  get streams (): Stage[] { return [...this.#sides.keys()] }
 
-  get isEmpty (): boolean { return this.#sides.every((side) => side.kept === 0) }
+  /** What each holds. */
+  get lengths (): number[] { return this.#all.map((side) => side.kept) }
+
+  get isEmpty (): boolean { return this.#all.every((side) => side.kept === 0) }
 
   /** A number that grows whenever something moves on. */
-  get moved (): number { return this.#sides.reduce((sum, side) => sum + side.put - side.kept, 0) }
+  get moved (): number { return this.#all.reduce((sum, side) => sum + side.put - side.kept, 0) }
 
-  mark (): StagesMark { return { given: this.given, side: 0, until: this.given } }
-
-  /** Whether all that was given before a mark has left the last of the streams, or can't be seen any more. */
-  havePassed (mark: StagesMark): boolean {
-    while (mark.side < this.#sides.length) {
-      const side = this.#sides[mark.side]!
-      if (side.put - side.kept < mark.until) return false
-      mark.side++
-      mark.until = this.#sides[mark.side]?.put ?? 0
-    }
-    return true
+  mark (): StagesMark {
+    const { given } = this
+    return { given, ways: this.#waysFrom(this.#first).map((sides) => ({ sides, at: 0, until: given })) }
   }
 
+  /** As `mark`, of what the first says it has written. */
+  markBehindFirst (): StagesMark {
+    return { given: this.given, ways: this.#waysFrom(this.#first).map((sides) => ({ sides, at: 1, until: sides[1]?.put ?? 0 })) }
+  }
+
+  /** Whether all that was given before a mark has left the last of the streams, or can't be seen any more. */
+  havePassed (mark: StagesMark): boolean { return mark.ways.filter((way) => !hasPassed(way)).length === 0 }
+
   /** Whether it is a later stream than the first that has not handed on all of that. */
-  haveLeftFirst ({ side }: StagesMark): boolean { return this.#sides[side]?.stage !== this.streams[0] }
+  haveLeftFirst (mark: StagesMark): boolean { return mark.ways.every((way) => hasPassed(way) || way.sides[way.at]!.stage !== this.#first) }
+
+  /** Whether one of them ended by an error, or with something in it, before it had written all that it was given. */
+  get isCutOff (): boolean {
+    return this.streams.some((stage) => stage.destroyed === true && !isFinishing(stage) && ((stage.errored ?? null) !== null || this.#cutOff.has(stage)))
+  }
+
+  /** Whether all say that they have written all that they were given. */
+  get isFinishing (): boolean { return this.streams.every(isFinishing) }
 
   /** Streams that gather lines are to hand them on: somebody waits for that. What they keep says whether they have. */
   flush (): void {
-    if (this.#isFlushing) return
-    const gathering = this.streams.filter((stage) => canFlush(stage) && (keptBy(stage) ?? 0) > 0)
-    if (gathering.length === 0) return
-    this.#isFlushing = true
-    Promise.allSettled(gathering.map(flushOf)).then(() => { this.#isFlushing = false })
+    for (const stage of this.streams) {
+      if (!canFlush(stage) || !keptBy(stage) || this.#flushing.has(stage)) continue
+      this.#flushing.add(stage)
+      const done = (): void => { this.#flushing.delete(stage) }
+      flushOf(stage).then(done, done)
+    }
+  }
+
+  get #all (): Side[] { return [...this.#sides.values()].flatMap(({ write, push }) => [write, push]).filter((side) => side !== undefined) }
+
+  #side (stage: Stage, method: Method): Side {
+    let sides = this.#sides.get(stage)
+    if (sides === undefined) {
+      this.#sides.set(stage, sides = {})
+      this.#watchEnd(stage)
+    }
+    sides[method] ??= new Side(stage, method)
+    return sides[method]
+  }
+
+  /** What it holds is gone when it has been destroyed. */
+  #watchEnd (stage: Stage): void {
+    const { destroy } = stage
+    if (typeof destroy !== 'function') return
+    const sides = this.#sides.get(stage)!
+    const cutOff = this.#cutOff
+    tryReplace(stage, 'destroy', function (this: unknown, ...args: unknown[]) {
+      if ((sides.write?.kept ?? 0) + (sides.push?.kept ?? 0) > 0) cutOff.add(stage)
+      return destroy.apply(this, args)
+    })
+  }
+
+  /** The ways from a stream on, through those that it is piped into now, to the last there is or `last`. */
+  #waysFrom (stage: Stage, last?: Stage, depth = 0): Side[][] {
+    const parts = joined.get(stage)
+    const isPassedThrough = parts !== undefined || stage === last || typeof stage._transform === 'function' || isRead(stage)
+    const write = this.#side(stage, 'write')
+    const inside = parts === undefined ? [[]] : this.#waysFrom(parts.writable, parts.readable, depth + 1)
+    const here = inside.map((sides) => [write, ...sides, ...isPassedThrough ? [this.#side(stage, 'push')] : []])
+    const next = stage === last || depth > MOST_STAGES ? [] : pipedInto(stage)
+    const behind = next.flatMap((stage) => this.#waysFrom(stage, last, depth + 1))
+    if (behind.length === 0) behind.push(last === undefined || stage === last ? [] : [this.#side(last, 'push')])
+    return here.flatMap((sides) => behind.map((more) => [...sides, ...more]))
   }
 }
 
-/** Up to where {@link Stages} had been given lines at some moment, and how far these are known to have come since. */
-export interface StagesMark { readonly given: number, side: number, until: number }
+/** Up to where {@link Stages} had been given lines at some moment, and how far these are known to have come since, each way. */
+export interface StagesMark { readonly given: number, readonly ways: readonly Way[] }
+interface Way { readonly sides: readonly Side[], at: number, until: number }
 
-/** One side of a stream. A method that can't be replaced is not counted: then it has handed on what it had when it is empty. */
+/** Whether what it is about has left its last side. Of a stream that was destroyed nothing is left to come. */
+function hasPassed (way: Way): boolean {
+  for (let side = way.sides[way.at]; side !== undefined; side = way.sides[way.at]) {
+    if (side.put - side.kept < way.until && side.stage.destroyed !== true) return false
+    way.at++
+    way.until = way.sides[way.at]?.put ?? 0
+  }
+  return true
+}
+
+type Method = 'write' | 'push'
+
+/** One side of a stream. Where what is put in can't be counted, it has handed on what it had when it is empty. */
 class Side {
   readonly stage: Stage
-  readonly method: 'write' | 'push'
+  readonly method: Method
   put = 0
 
-  constructor (stage: Stage, method: 'write' | 'push') {
+  constructor (stage: Stage, method: Method) {
     this.stage = stage
     this.method = method
     const original = stage[method]
     if (typeof original !== 'function') return
     const isObjectMode = method === 'write' ? stage.writableObjectMode : stage.readableObjectMode
     const side = this
-    Reflect.set(stage, method, function (this: unknown, ...args: unknown[]) {
-      side.put += isObjectMode === true ? Number(args[0] !== null) : (args[0] as { length?: number } | null)?.length ?? 0
+    tryReplace(stage, method, function (this: unknown, ...args: unknown[]) {
+      if (isObjectMode === true) side.put += Number(args[0] !== null)
+      // With an encoding a stream holds characters of what it was given as bytes.
+      else if (method === 'write' || !stage.readableEncoding) side.put += (args[0] as { length?: number } | null)?.length ?? 0
       return original.apply(this, args)
     })
   }
 
   get kept (): number { return (this.method === 'write' ? keptBy(this.stage) : this.stage.readableLength) ?? 0 }
 }
+
+/** Puts another method in place, if the object lets us. */
+export function tryReplace<Name extends string> (object: { [name in Name]?: unknown }, name: Name, by: unknown): void {
+  try {
+    Reflect.set(object, name, by)
+  } catch {}
+}
+
+function isFinishing ({ _writableState: state }: Stage): boolean { return state?.finalCalled === true || state?.prefinished === true }
 
 function keptBy (stage: Stage): number | undefined { return stage.writableLength ?? stage._len }
 
@@ -137,24 +213,11 @@ export async function seeingJoined<T> (make: () => Promise<T>): Promise<T> {
 
 function isStage (stream: unknown): stream is Stage { return typeof (stream as Partial<Stage> | null | undefined)?.on === 'function' }
 
-/** The way from a stream on, through those that it is piped into now (one that has ended forgets them), to the last there is or `last`. */
-function sidesFrom (first: Stage, last?: Stage): Side[] {
-  const sides: Side[] = []
-  for (let stage: Stage | undefined = first; stage !== undefined && sides.length < MOST_SIDES; stage = stage === last ? undefined : pipedInto(stage)) {
-    sides.push(new Side(stage, 'write'))
-    const parts = joined.get(stage)
-    if (parts !== undefined) sides.push(...sidesFrom(parts.writable, parts.readable))
-    if (parts !== undefined || stage === last || typeof stage._transform === 'function' || isRead(stage)) sides.push(new Side(stage, 'push'))
-  }
-  if (last !== undefined && sides.at(-1)!.stage !== last) sides.push(new Side(last, 'push'))
-  return sides
-}
-
 /** Somebody reads it: what a socket is sent, and nobody wants, has nothing to do with what was written to it. */
 function isRead ({ readableFlowing = null }: Stage): boolean { return readableFlowing !== null }
 
 /** What a thread's own standard output holds waits for the main thread's event loop, which may wait for us. */
-function pipedInto ({ _readableState: state }: Stage): Stage | undefined {
-  const next = Array.isArray(state?.pipes) ? state.pipes[0] : undefined
-  return next === process.stdout || next === process.stderr ? undefined : next
+function pipedInto ({ _readableState: state }: Stage): Stage[] {
+  const pipes = Array.isArray(state?.pipes) ? state.pipes as Stage[] : []
+  return pipes.filter((stage) => stage !== process.stdout && stage !== process.stderr)
 }

@@ -57,6 +57,7 @@ export class StreamWriter {
   #workedAt = 0
   #hasWarnedOfFlush = false
   #marks: Marks | null = null
+  #isFlushing = false
   #passed: Passed | undefined
   /** What a stage was found to keep for more lines than will come. */
   #gathered: StagesMark | undefined
@@ -176,7 +177,8 @@ export class StreamWriter {
     const mayFeed = !this.#several.areBehind
     const didWork = this.#turns.round((outlet, until) => mayFeed && !this.#hasEnough && this.#feed(outlet, until) ? 1 : 0) > 0
     if (this.#canFlush) this.#confirm()
-    for (const outlet of thread.outlets) outlet.answerFlush()
+    if (!this.#isGathering) for (const outlet of thread.outlets) outlet.answerFlush()
+    else if (thread.outlets.some((outlet) => outlet.wantsFlush)) this.#stages.flush()
     for (const outlet of thread.giveBackRings()) this.#forget(outlet)
     if (isEnding && thread.outlets.every((outlet) => outlet.isTaken)) {
       this.#end()
@@ -269,10 +271,12 @@ export class StreamWriter {
   #confirm (): void {
     const outlets = this.#holding
     if (outlets.length === 0) return
-    if (!this.#canFlush) {
-      if (this.#hasRoom) this.#passOn(outlets)
-    } else if (this.#marks === null && (this.#isUrgent(outlets) || performance.now() - this.#flushedAt >= FLUSH_EVERY_MS)) {
-      this.#flush(outlets)
+    if (this.#canFlush && this.#passed === undefined) {
+      if (this.#marks === null && (this.#isUrgent(outlets) || performance.now() - this.#flushedAt >= FLUSH_EVERY_MS)) this.#flush(outlets)
+    } else if (this.#hasRoom) {
+      this.#passOn(outlets)
+    } else if (this.#isUrgent(outlets)) {
+      this.#flushStages()
     }
   }
 
@@ -292,7 +296,7 @@ export class StreamWriter {
     this.#passed = undefined
     this.#releaseAll(marks)
     const held = this.#holding
-    if (held.length > 0) this.#passOn(held) // it was given more since
+    if (held.length > 0 && !this.#canFlush) this.#passOn(held) // it was given more since
   }
 
   #haveHandedOn (passed: Passed, outlets: RingOutlet[]): boolean {
@@ -303,18 +307,25 @@ export class StreamWriter {
       passed.marksOfEach ??= this.#several.marks
       if (this.#several.haveHandedOn(passed.marksOfEach, isSpaceWanted)) return true
     }
-    if (idleMs > FLUSH_EVERY_MS || outlets.some((outlet) => outlet.wantsFlush)) {
-      this.#stages.flush()
-      this.#several.flush()
-    }
+    if (idleMs > FLUSH_EVERY_MS || this.#care.isNeeded || outlets.some((outlet) => outlet.wantsFlush)) this.#flushStages()
     return false
+  }
+
+  #flushStages (): void {
+    this.#stages.flush()
+    this.#several.flush()
   }
 
   /** Whether a later stage keeps that for more lines, as it does what was found so before. */
   #isGathered (mark: StagesMark, idleMs: number): boolean {
-    if (!this.#stages.haveLeftFirst(mark)) return false
+    if (!this.#stages.haveLeftFirst(mark) || (idleMs <= GATHERING_MS && !this.#isGathering)) return false
+    this.#gathered = mark
+    return true
+  }
+
+  /** Whether a stage still keeps what it was found to keep for more lines. */
+  get #isGathering (): boolean {
     if (this.#gathered !== undefined && this.#stages.havePassed(this.#gathered)) this.#gathered = undefined
-    if (idleMs > GATHERING_MS) this.#gathered ??= mark
     return this.#gathered !== undefined
   }
 
@@ -341,15 +352,30 @@ export class StreamWriter {
       this.#marks = null
       this.#flushedAt = performance.now()
       // A target that can't say is judged by its buffers: one that holds lines keeps their space in the ring too.
-      if (isFlushed || (this.#hasRoom && this.#stages.isEmpty)) this.#releaseAll(marks)
+      if (isFlushed || (this.#hasRoom && this.#stages.isEmpty)) this.#flushed(marks)
       this.#soon()
     }
     const timer = setTimeout(() => settle(false), FLUSH_PATIENCE_MS)
-    flushOf(this.#target).then(() => settle(true), (reason: unknown) => {
+    if (this.#isFlushing) return // it has not answered yet
+    this.#isFlushing = true
+    const answered = (isFlushed: boolean): void => {
+      this.#isFlushing = false
+      if (this.#marks !== marks) this.#marks = null // what has come since is to be asked for anew
+      settle(isFlushed)
+      this.#soon()
+    }
+    flushOf(this.#target).then(() => answered(true), (reason: unknown) => {
       if (!this.#hasWarnedOfFlush) this.#thread.warn(asError(reason))
       this.#hasWarnedOfFlush = true
-      settle(false)
+      answered(false)
     })
+  }
+
+  /** What it is piped into has its lines now, if it is. */
+  #flushed (marks: Marks): void {
+    const mark = this.#stages.markBehindFirst()
+    if (this.#stages.havePassed(mark)) this.#releaseAll(marks)
+    else this.#passed = { marks, mark, marksOfEach: undefined }
   }
 
   #releaseAll (marks: Marks): void {
@@ -381,10 +407,9 @@ export class StreamWriter {
 
   #closed (): void {
     if (this.#isDead) return
-    if (!this.#isEnding) {
-      this.#fail(new Error(`the target ${this.#several.closed ?? this.#settings.filename} closed before it was ended`))
-      return
-    }
+    const name = this.#several.closed ?? this.#settings.filename
+    if (!this.#isEnding) return this.#fail(new Error(`the target ${name} closed before it was ended`))
+    if (this.#holding.length > 0 && this.#work.isCutOff) return this.#fail(new Error(`the target ${name} closed before it had handed on all lines`))
     this.#settleEnd()
     // As under thread-stream: what else the target keeps open must not hold the thread.
     setImmediate(() => process.exit(0))

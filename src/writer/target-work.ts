@@ -31,6 +31,9 @@ export class TargetWork {
   /** As far as they show, the targets hold nothing. */
   get isNoneLeft (): boolean { return this.#backlogs.every((backlog) => backlog.isEmpty) }
 
+  /** A target, or a stage of it, was destroyed with lines that it had not written. */
+  get isCutOff (): boolean { return this.#backlogs.some((backlog) => backlog.isCutOff) }
+
   /** The targets have written all that they were given: none has failed in a write. */
   get areFinishing (): boolean { return this.#backlogs.every((backlog) => backlog.isFinishing) }
 
@@ -68,9 +71,9 @@ class Backlog {
     for (const stream of stages.streams) stream.on('drain', () => { this.#hasDrained = true })
   }
 
-  get isFinishing (): boolean {
-    return this.#stages.streams.every(({ _writableState: state }) => state?.finalCalled === true || state?.prefinished === true)
-  }
+  get isFinishing (): boolean { return this.#stages.isFinishing }
+
+  get isCutOff (): boolean { return this.#stages.isCutOff }
 
   get isEmpty (): boolean { return this.#stages.isEmpty }
 

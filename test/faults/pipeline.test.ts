@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { check, finish, load, logPath, open, read, until } from './support'
 
 const target = join(__dirname, 'target.js')
@@ -50,6 +51,99 @@ describe.each(Object.entries(STAGES))('a pipeline whose first stage is %s', (_, 
     await finish(stream)
     expect(check(read(path)).numbers).toEqual([...numbers(5000)])
   })
+})
+
+/** A target that is piped into its destinations by itself. */
+const PIPED = {
+  'what flushes by itself': `
+    const flushing = new PassThrough()
+    flushing.flush = (done) => done()
+    flushing.pipe(to(path))
+    return flushing`,
+  'two destinations of which the second takes nothing': `
+    const tee = new PassThrough()
+    tee.pipe(new Writable({ write (chunk, encoding, callback) { callback() } }))
+    tee.pipe(to(path))
+    return tee`,
+  'a destination that it takes in place of another': `
+    const first = new PassThrough()
+    const before = new PassThrough()
+    first.pipe(existsSync(path + '.stalled') ? to(path) : before)
+    if (!existsSync(path + '.stalled')) {
+      setTimeout(() => {
+        first.unpipe(before)
+        before.destroy()
+        first.pipe(to(path))
+      }, 100)
+    }
+    return first`
+}
+
+test.each(Object.entries(PIPED))('a target that is piped into %s: what is there is not taken for delivered', async (_, source) => {
+  const path = logPath()
+  const file = stageFile(path, `
+    const { existsSync } = require('node:fs')
+    const { PassThrough, Writable } = require('node:stream')
+    module.exports = async ({ path }) => {
+      const destination = await require(${JSON.stringify(target)})({ path, stallsUntil: path + '.go' })
+      const to = () => destination
+      ${source}
+    }`)
+  const { stream, restarts } = open({ target: file, options: { path } })
+  await until(() => stream.ready)
+  await sleep(200)
+  await load(stream, 0, 300)
+  await until(() => existsSync(`${path}.stalled`))
+  expect(stream.flushSync(300)).toBe(false)
+  await stream.worker!.terminate()
+  await until(() => restarts.length === 1)
+  writeFileSync(`${path}.go`, '')
+  await finish(stream)
+  expect(new Set(check(read(path)).numbers)).toEqual(numbers(300))
+})
+
+test.each(['calls back with an error', 'destroys itself'])('a stage that %s after it was told to end, with lines in it: they are handed to another', async (how) => {
+  const path = logPath()
+  const failing = stageFile(path, `
+    const { appendFileSync, existsSync, writeFileSync } = require('node:fs')
+    const { Writable } = require('node:stream')
+    module.exports = ({ path }) => {
+      const isFirst = !existsSync(path + '.first')
+      writeFileSync(path + '.first', '')
+      const stream = new Writable({
+        write (chunk, encoding, callback) {
+          if (!isFirst) {
+            appendFileSync(path, chunk)
+            return callback()
+          }
+          setTimeout(() => { ${how === 'destroys itself' ? 'stream.destroy()' : "callback(new Error('on purpose'))"} }, 300)
+        }
+      })
+      return stream
+    }`)
+  const pass = join(dirname(path), 'pass.js')
+  writeFileSync(pass, STAGES['a Transform'])
+  const { stream, restarts, errors } = open({ pipeline: [{ target: pass }, { target: failing, options: { path } }] })
+  await until(() => stream.ready)
+  await load(stream, 0, 300)
+  await finish(stream)
+  expect({ restarts, errors }).toEqual({ restarts: [1], errors: [] })
+  expect(check(read(path)).numbers).toEqual([...numbers(300)])
+})
+
+test('a flush does not succeed while a stage keeps what was given up for want of room', async () => {
+  const path = logPath()
+  const keeping = stageFile(path, `
+    const { Writable } = require('node:stream')
+    module.exports = () => new Writable({ highWaterMark: 1e9, write () {} })`)
+  const pass = join(dirname(path), 'pass.js')
+  writeFileSync(pass, STAGES['a Transform'])
+  const { stream } = open({ pipeline: [{ target: pass }, { target: keeping }], capacity: '64kb', exitTimeout: 200 })
+  await load(stream, 0, 300)
+  await until(() => stream.stats().used === 0)
+  expect(stream.flushSync(500)).toBe(false)
+  stream.worker!.terminate()
+  stream.end()
 })
 
 test('a pipeline in which a stage gathers more lines than the ring holds gets them all', async () => {
