@@ -12,6 +12,14 @@ export type GatherLines = (words: Int32Array, gathering: Int32Array, position: n
 export const enum GatheringWord { Position = 0, To = 1, Lines = 2, Time = 2, Layout = 6 }
 const GATHERING_BYTES = 56
 
+interface NativeHalf { readonly gatherLines: GatherLines, readonly gathering: Int32Array, readonly times: Float64Array }
+
+function nativeHalf ({ capacity, mostPayload, gatherStart, gatherEnd }: Ring, gatherLines: GatherLines): NativeHalf {
+  const gathering = new Int32Array(new SharedArrayBuffer(GATHERING_BYTES))
+  gathering.set([DATA_START, capacity, mostPayload, gatherStart, gatherEnd, LINE_META, TIME_META], GatheringWord.Layout)
+  return { gatherLines, gathering, times: new Float64Array(gathering.buffer) }
+}
+
 /** Turns the counts of a `dropped` record (see `DROPPED_PAYLOAD_BYTES`) into a line of the log, or null for none. */
 export type FormatNotice = (counts: Float64Array) => string | null
 
@@ -29,9 +37,7 @@ export class Consumer implements Mark {
   readonly #bytes: Buffer
   readonly #mask: number
   readonly #formatNotice: FormatNotice
-  readonly #native: GatherLines | null
-  readonly #gathering = new Int32Array(new SharedArrayBuffer(GATHERING_BYTES))
-  readonly #gatheringTime = new Float64Array(this.#gathering.buffer)
+  readonly #native: NativeHalf | null
 
   /** Which of the two totals holds. */
   #slot: number
@@ -55,8 +61,7 @@ export class Consumer implements Mark {
   /** @param gatherLines the native half; without it the consumer is JavaScript alone */
   constructor (ring: Ring, formatNotice: FormatNotice, gatherLines: GatherLines | null = null) {
     this.ring = ring
-    this.#native = gatherLines
-    this.#gathering.set([DATA_START, ring.capacity, ring.mostPayload, ring.gatherStart, ring.gatherEnd, LINE_META, TIME_META], GatheringWord.Layout)
+    this.#native = gatherLines === null ? null : nativeHalf(ring, gatherLines)
     this.#words = ring.words
     this.#counts = ring.counts
     this.#bytes = ring.bytes
@@ -157,8 +162,9 @@ export class Consumer implements Mark {
       // Behind what is not whole lines there may be more of the kind.
       isPlain &&= this.#gatherLines(position, to)
       if (isPlain) {
-        position = this.#gathering[GatheringWord.Position]!
-        to = this.#gathering[GatheringWord.To]!
+        const { gathering } = this.#native!
+        position = gathering[GatheringWord.Position]!
+        to = gathering[GatheringWord.To]!
         continue
       }
       const place = DATA_START + (position & this.#mask)
@@ -189,14 +195,14 @@ export class Consumer implements Mark {
   /** Has the native half gather what it knows, whole lines; returns whether there were any. Where they end stands in `gathering`. */
   #gatherLines (position: number, to: number): boolean {
     if (this.#native === null || this.isInsideLine) return false
-    const gathering = this.#gathering
-    this.#gatheringTime[GatheringWord.Time] = this.time
-    this.#native(this.#words, gathering, position, this.#published, to)
+    const { gatherLines, gathering, times } = this.#native
+    times[GatheringWord.Time] = this.time
+    gatherLines(this.#words, gathering, position, this.#published, to)
     if (gathering[GatheringWord.Position] === position) return false
     const lines = gathering[GatheringWord.Lines]!
     this.lines += lines
     if (lines > 0) this.outputEnds = Ending.AtLineStart
-    this.time = this.#gatheringTime[GatheringWord.Time]!
+    this.time = times[GatheringWord.Time]!
     return true
   }
 
