@@ -155,6 +155,7 @@ export class Port {
   }
 
   #write (line: Line, level: number | undefined): boolean {
+    if (line.length === 0) return true
     if (this.#isUnknown || this.#keeper.isLost === true) this.#makeKnown()
     this.#isFull = false
     const isRefused = this.#keeper.isOver || (this.#isClosed && !this.#isLeaving)
@@ -333,8 +334,7 @@ export class Port {
   /** Publishes a line as room comes, part by part if it is longer than a record. */
   #writeInParts (line: Line, patienceMs: number): boolean {
     const { producer } = this
-    let from = 0
-    do {
+    for (let from = 0; from < line.length;) {
       const to = producer.partEnd(line, from)
       const part = from === 0 && to === line.length ? line : line.slice(from, to)
       const flags = (from === 0 ? Flag.First : 0) | (to === line.length ? Flag.Last : 0)
@@ -342,7 +342,7 @@ export class Port {
         return from > 0 // the writer closes what stands there already, and counts it as skipped
       }
       from = to
-    } while (from < line.length)
+    }
     return true
   }
 

@@ -14,7 +14,6 @@ const TEXTS: Record<string, string[]> = {
   'lone surrogates': ['\ud800\n', '\udc00x\n', `${'\ud83d'.repeat(100)}\n`, 'a\udfff\ud800b\n'],
   'text without a newline': ['a', 'b', 'c\nd', 'e\n'],
   'lines of every length around a record': [65525, 65526, 65528, 65529, 65536, 65537, 131072].map((length) => 'r'.repeat(length - 1) + '\n'),
-  'nothing at all': ['', 'a line\n', ''],
   'a line of 1 MiB in characters of three bytes': ['界'.repeat(MIB / 3) + '\n'],
   'a line of 10 MB': ['x'.repeat(10_000_000) + '\n', 'and one behind it\n']
 }
