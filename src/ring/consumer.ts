@@ -1,24 +1,7 @@
-import { DATA_START, Ending, Flag, HEADER_BYTES, Kind, LINE_META, type Mark, readTotals, recordBytes, type Ring, RingCount, RingWord, TIME_META, writeTotals } from './layout'
+import { DATA_START, Ending, Flag, HEADER_BYTES, Kind, type Mark, readTotals, recordBytes, type Ring, RingCount, RingWord, writeTotals } from './layout'
+import { type GatherLines, GatheringWord, type NativeHalf, nativeHalf } from './native-half'
 
 const NEWLINE = 10
-
-/** The native half of a consumer (the addon's `gatherLines`): gathers whole lines from `position` on. */
-export type GatherLines = (words: Int32Array, gathering: Int32Array, position: number, published: number, to: number) => void
-
-/**
- * Words of `gathering`, between a consumer and its native half: where the next record stands, and the next byte in the gather
- * space; lines; as f64, the time. Behind them where things stand in the ring.
- */
-export const enum GatheringWord { Position = 0, To = 1, Lines = 2, Time = 2, Layout = 6 }
-const GATHERING_BYTES = 56
-
-interface NativeHalf { readonly gatherLines: GatherLines, readonly gathering: Int32Array, readonly times: Float64Array }
-
-function nativeHalf ({ capacity, mostPayload, gatherStart, gatherEnd }: Ring, gatherLines: GatherLines): NativeHalf {
-  const gathering = new Int32Array(new SharedArrayBuffer(GATHERING_BYTES))
-  gathering.set([DATA_START, capacity, mostPayload, gatherStart, gatherEnd, LINE_META, TIME_META], GatheringWord.Layout)
-  return { gatherLines, gathering, times: new Float64Array(gathering.buffer) }
-}
 
 /** Turns the counts of a `dropped` record (see `DROPPED_PAYLOAD_BYTES`) into a line of the log, or null for none. */
 export type FormatNotice = (counts: Float64Array) => string | null

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { theAddon } from '../affinity/support'
-import { Consumer, GatheringWord, type GatherLines } from '../../src/ring/consumer'
+import { Consumer } from '../../src/ring/consumer'
 import { createRing, DATA_START, Flag, LEAST_CAPACITY_BYTES, LINE_META, type Ring, RingCount, RingWord, TIME_META } from '../../src/ring/layout'
+import { GatheringWord, type GatherLines } from '../../src/ring/native-half'
 import { type CreatePublisher, Producer, type PublisherLayout } from '../../src/ring/producer'
 import { TimedProducer } from '../../src/ring/timed-producer'
 
