@@ -48,7 +48,7 @@ export class Stages {
   /** What each holds. */
   get lengths (): number[] { return this.#all.map((side) => side.kept) }
 
-  get isEmpty (): boolean { return this.#all.every((side) => side.kept === 0) }
+  get isEmpty (): boolean { return this.#all.every((side) => side.kept === 0 || side.stage.destroyed === true) }
 
   /** A number that grows whenever something moves on. */
   get moved (): number { return this.#all.reduce((sum, side) => sum + side.put - side.kept, 0) }

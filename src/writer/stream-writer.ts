@@ -29,6 +29,8 @@ const FLUSH_PATIENCE_MS = 1000
 const FLUSH_EVERY_MS = 250
 /** A stage that keeps lines for so long, while there is room in front of it and none in the ring, waits for more than will come. */
 const GATHERING_MS = 1000
+/** Stages that are at work when the first has closed are looked at so often. */
+const CLOSING_SLEEP_MS = 10
 /** Space is wanted back when so much of the ring is held. */
 const HELD_RATIO = 1 / 4
 /** One of several targets may hold as much as this of a ring. */
@@ -409,7 +411,13 @@ export class StreamWriter {
     if (this.#isDead) return
     const name = this.#several.closed ?? this.#settings.filename
     if (!this.#isEnding) return this.#fail(new Error(`the target ${name} closed before it was ended`))
-    if (this.#holding.length > 0 && this.#work.isCutOff) return this.#fail(new Error(`the target ${name} closed before it had handed on all lines`))
+    if (this.#holding.length > 0) {
+      if (this.#work.isCutOff) return this.#fail(new Error(`the target ${name} closed before it had handed on all lines`))
+      if (!this.#work.isNoneLeft) { // a pipeline closes with its first stage; how long the others may take, the stream's owner knows
+        setTimeout(() => this.#closed(), CLOSING_SLEEP_MS)
+        return
+      }
+    }
     this.#settleEnd()
     // As under thread-stream: what else the target keeps open must not hold the thread.
     setImmediate(() => process.exit(0))

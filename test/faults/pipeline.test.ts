@@ -1,7 +1,7 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, existsSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { check, finish, load, logPath, open, read, until } from './support'
+import { check, finish, load, logPath, makeFifo, open, read, Reader, until } from './support'
 
 const target = join(__dirname, 'target.js')
 const abstractTransport = JSON.stringify(require.resolve('pino-abstract-transport', { paths: [require.resolve('pino')] }))
@@ -181,4 +181,25 @@ test('a stage that gathers lines for its flush is asked to hand them on by a flu
   await load(stream, 10, 2000)
   await finish(stream)
   expect(read(path).match(/n: \d+/g)).toHaveLength(2000)
+})
+
+test('a pipeline that closes with its first stage ends when the last one has written what it holds', async () => {
+  const path = makeFifo()
+  const reader = new Reader(path)
+  const filler = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
+  expect(writeSync(filler, '\n'.repeat(65_536))).toBe(65_536)
+  const first = stageFile(path, `
+    const { writeFileSync } = require('node:fs')
+    const { PassThrough } = require('node:stream')
+    module.exports = () => new PassThrough().on('close', () => writeFileSync(${JSON.stringify(`${path}.closed`)}, ''))`)
+  const { stream, errors } = open({ pipeline: [{ target: first }, { target: 'pino-pretty', options: { destination: path, minLength: 4096, colorize: false, sync: false } }] })
+  await load(stream, 0, 100)
+  const closed = finish(stream)
+  await until(() => existsSync(`${path}.closed`))
+  await reader.takeUntil(() => stream.closed)
+  await closed
+  reader.close()
+  closeSync(filler)
+  expect(errors).toEqual([])
+  expect(reader.text.match(/n: \d+/g)).toHaveLength(100)
 })
