@@ -22,13 +22,15 @@ namespace {
 constexpr uint32_t kHeaderBytes = 8;
 constexpr uint32_t kPadding = 8;
 
-// The words of `gathering`: what a call has gathered, then where things stand, in bytes, and the meta words of what it takes.
+// The words of `gathering`: what a call has gathered, and is to gather; then where things stand, in bytes, and the meta words
+// of what it takes.
 struct Gathering {
   int32_t position;
   int32_t to;
   int32_t lines;
-  int32_t unused;
+  uint32_t enough;
   double time;
+  double until;
   uint32_t data_start;
   uint32_t capacity;
   uint32_t most_payload;
@@ -37,8 +39,8 @@ struct Gathering {
   int32_t line_meta;
   int32_t time_meta;
 };
-constexpr size_t kGatheringWords = 13;
-static_assert(offsetof(Gathering, time_meta) == (kGatheringWords - 1) * sizeof(int32_t), "as src/ring/consumer.ts has it");
+constexpr size_t kGatheringWords = 15;
+static_assert(offsetof(Gathering, time_meta) == (kGatheringWords - 1) * sizeof(int32_t), "as src/ring/native-half.ts has it");
 
 // Whether what it says lies within a ring of so many bytes.
 bool Fits(const Gathering& at, uint64_t bytes) {
@@ -53,21 +55,25 @@ void Gather(char* bytes, Gathering* gathering, uint32_t position, uint32_t publi
   const Gathering at = *gathering;
   double time = at.time;
   int32_t lines = 0;
-  while (static_cast<int32_t>(published - position) > 0) {
+  while (static_cast<int32_t>(published - position) > 0 && to < at.enough) {
     const char* record = bytes + at.data_start + (position & (at.capacity - 1));
     uint32_t size;
     int32_t meta;
     std::memcpy(&size, record, sizeof size);
     std::memcpy(&meta, record + sizeof size, sizeof meta);
     const char* payload = record + kHeaderBytes;
+    const bool is_time = meta == at.time_meta && size == sizeof time;
+    double dated = time;
+    if (is_time) std::memcpy(&dated, payload, sizeof dated);
+    if (dated > at.until) break;
     if (meta == at.line_meta) {
       // One byte more than it takes, as JavaScript has it.
       if (size == 0 || size > at.most_payload || size >= at.gather_end - to || payload[size - 1] != '\n') break;
       std::memcpy(bytes + to, payload, size);
       to += size;
       lines++;
-    } else if (meta == at.time_meta && size == sizeof time) {
-      std::memcpy(&time, payload, sizeof time);
+    } else if (is_time) {
+      time = dated;
     } else {
       break;
     }
@@ -94,7 +100,7 @@ Napi::Value GatherLines(const Napi::CallbackInfo& info) {
     return {};
   }
   if (result_length < kGatheringWords || reinterpret_cast<uintptr_t>(result) % alignof(Gathering) != 0) {
-    ThrowRange(env, "gathering must have 13 words, aligned to 8 bytes");
+    ThrowRange(env, "gathering must have 15 words, aligned to 8 bytes");
     return {};
   }
   Gathering* gathering = reinterpret_cast<Gathering*>(result);

@@ -7,7 +7,7 @@
 
 namespace pino_pinned {
 
-// gatherLines(words, gathering, position, published, to, time): joins whole lines of the ring behind `words`.
+// gatherLines(words, gathering, position, published, to): joins whole lines of the ring behind `words`.
 Napi::Value GatherLines(const Napi::CallbackInfo& info);
 
 }  // namespace pino_pinned

@@ -133,12 +133,13 @@ export interface Addon {
 
   /**
    * Joins the payloads of whole lines of the ring in `words`, an Int32Array over a SharedArrayBuffer, in its gather space: from
-   * `position` on until something else comes, or no more fits.
+   * `position` on until something else comes, or no more fits, or it is enough.
    *
-   * @param gathering 13 words, shared too. It leaves there: the position that it came to, where in the gather space, how many
-   *   lines, and as f64 in the fifth and sixth the time that holds then. It finds there, from the seventh on, in bytes: the
-   *   start of the data, its capacity, the longest payload, start and end of the gather space; and the meta words of a line and
-   *   of a time. As f64 in the fifth and sixth, the time until now
+   * @param gathering 15 words, shared too. It leaves there: the position that it came to, where in the gather space, how many
+   *   lines, and as f64 in the fifth and sixth the time that holds then. It finds there: in the fourth, from which byte of the
+   *   gather space on it is enough; as f64 in the fifth and sixth, the time until now, and in the next two, which one nothing
+   *   may be later than; behind these, in bytes, the start of the data, its capacity, the longest payload, start and end of the
+   *   gather space; and the meta words of a line and of a time
    * @param position in the ring, of 32 bits
    * @param published position up to which records may be read
    * @param to where in `words`, in bytes, the payloads go

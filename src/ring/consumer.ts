@@ -1,7 +1,10 @@
 import { DATA_START, Ending, Flag, HEADER_BYTES, Kind, type Mark, readTotals, recordBytes, type Ring, RingCount, RingWord, writeTotals } from './layout'
-import { type GatherLines, GatheringWord, type NativeHalf, nativeHalf } from './native-half'
+import { type GatherLines, GatheringTime, GatheringWord, type NativeHalf, nativeHalf } from './native-half'
 
 const NEWLINE = 10
+
+/** Behind a notice there mostly are whole lines again; behind a line without a newline, more of the kind. */
+const MOST_ASKED_IN_VAIN = 8
 
 /** Turns the counts of a `dropped` record (see `DROPPED_PAYLOAD_BYTES`) into a line of the log, or null for none. */
 export type FormatNotice = (counts: Float64Array) => string | null
@@ -140,15 +143,17 @@ export class Consumer implements Mark {
     const enough = this.ring.gatherStart + enoughBytes
     let longLine: Mark | undefined
     let longLineAt = to
-    let isPlain = mostLines === Infinity && until === Infinity && enoughBytes === Infinity
+    let mayAsk = mostLines === Infinity ? MOST_ASKED_IN_VAIN : 0
     while (position !== this.#published && this.lines < linesStop && to < enough) {
-      // Behind what is not whole lines there may be more of the kind.
-      isPlain &&= this.#gatherLines(position, to)
-      if (isPlain) {
-        const { gathering } = this.#native!
-        position = gathering[GatheringWord.Position]!
-        to = gathering[GatheringWord.To]!
-        continue
+      if (mayAsk > 0 && this.#native !== null && !this.isInsideLine) {
+        if (this.#gatherLines(this.#native, position, to, until, enough)) {
+          const { gathering } = this.#native
+          position = gathering[GatheringWord.Position]!
+          to = gathering[GatheringWord.To]!
+          if (position === this.#published || to >= enough) break
+        } else {
+          mayAsk--
+        }
       }
       const place = DATA_START + (position & this.#mask)
       const size = words[place >> 2]!
@@ -176,16 +181,16 @@ export class Consumer implements Mark {
   }
 
   /** Has the native half gather what it knows, whole lines; returns whether there were any. Where they end stands in `gathering`. */
-  #gatherLines (position: number, to: number): boolean {
-    if (this.#native === null || this.isInsideLine) return false
-    const { gatherLines, gathering, times } = this.#native
-    times[GatheringWord.Time] = this.time
+  #gatherLines ({ gatherLines, gathering, times }: NativeHalf, position: number, to: number, until: number, enough: number): boolean {
+    times[GatheringTime.Last] = this.time
+    times[GatheringTime.Until] = until
+    gathering[GatheringWord.Enough] = Math.min(enough, this.ring.gatherEnd)
     gatherLines(this.#words, gathering, position, this.#published, to)
     if (gathering[GatheringWord.Position] === position) return false
     const lines = gathering[GatheringWord.Lines]!
     this.lines += lines
     if (lines > 0) this.outputEnds = Ending.AtLineStart
-    this.time = times[GatheringWord.Time]!
+    this.time = times[GatheringTime.Last]!
     return true
   }
 

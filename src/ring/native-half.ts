@@ -5,10 +5,12 @@ export type GatherLines = (words: Int32Array, gathering: Int32Array, position: n
 
 /**
  * Words of `gathering`, between a consumer and its native half: where the next record stands, and the next byte in the gather
- * space; lines; as f64, the time. Behind them where things stand in the ring.
+ * space; lines; the byte from which on it is enough; two times. Behind them where things stand in the ring.
  */
-export const enum GatheringWord { Position = 0, To = 1, Lines = 2, Time = 2, Layout = 6 }
-const GATHERING_BYTES = 56
+export const enum GatheringWord { Position = 0, To = 1, Lines = 2, Enough = 3, Layout = 8 }
+/** Its times, as f64: of what was gathered last, and that which nothing may be later than. */
+export const enum GatheringTime { Last = 2, Until = 3 }
+const GATHERING_BYTES = 64
 
 export interface NativeHalf { readonly gatherLines: GatherLines, readonly gathering: Int32Array, readonly times: Float64Array }
 

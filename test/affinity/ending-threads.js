@@ -16,8 +16,8 @@ function listCalls (words) {
   const line = Buffer.from('line\n')
   const layout = { capacity: 8192, dataStart: 512, headerBytes: 8, mostPayload: 1024, published: 1, quickEnd: 2, linesAccepted: 4, meta: 7 }
   const kept = { capacity: 8192, dataStart: 512, published: 1, released: 2, adopted: 3, tallied: 4, closed: 5, givenBack: -1, totalsSlot: 6, batchBase: 7, batchTaken: 8, position: 5, outputEnds: 6, totalsStride: 2, line: 1, time: 3, first: 1, last: 2 }
-  const gathering = new Int32Array(new SharedArrayBuffer(56))
-  gathering.set([512, 8192, 1024, 9736, 20000, 7, 3], 6)
+  const gathering = new Int32Array(new SharedArrayBuffer(64))
+  gathering.set([20000, 0, 0, 0, 0x7FF00000, 512, 8192, 1024, 9736, 20000, 7, 3], 3) // as f64 the time Infinity
   const second = (get) => Object.defineProperty([0, 0], 1, { get })
   const throwing = () => { throw 5 } // eslint-disable-line no-throw-literal
   const slow = () => { for (let n = 0; n < 50_000; n++); return 0 }

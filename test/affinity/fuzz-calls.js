@@ -135,12 +135,14 @@ const RIGHT = {
       timeMeta: fc.integer({ min: -1, max: 7 }),
       size: fc.constantFrom(0, 1, 8, 100, 2048, 2049, -1, 0x7FFFFFFF)
     }),
-    fc.integer({ min: -100, max: 20 }), fc.constantFrom(13, 13, 13, 12), fc.constantFrom(0, 0, 0, 4), fc.constantFrom(0, 8, -8, 0x7FFFFFF8, -0x80000000), fc.nat(5000)
-  ).map(([{ dataStart, capacity, mostPayload, behind, gather, lineMeta, timeMeta, size }, more, length, offset, position, to]) => {
+    fc.integer({ min: -100, max: 20 }), fc.constantFrom(15, 15, 15, 14), fc.constantFrom(0, 0, 0, 4), fc.constantFrom(0, 8, -8, 0x7FFFFFF8, -0x80000000), fc.nat(5000), fc.constantFrom(-1, 0, 12_000), fc.constantFrom(Infinity, 0, NaN)
+  ).map(([{ dataStart, capacity, mostPayload, behind, gather, lineMeta, timeMeta, size }, more, length, offset, position, to, enough, until]) => {
     const start = dataStart + capacity + 8 + mostPayload + behind
     const gathering = new Made(() => {
       const made = words(length, offset)
-      made.set([dataStart, capacity, mostPayload, start, start + gather, lineMeta, timeMeta].slice(0, made.length - 6), 6)
+      made[3] = enough
+      made.set(new Int32Array(Float64Array.of(until).buffer), 6)
+      made.set([dataStart, capacity, mostPayload, start, start + gather, lineMeta, timeMeta].slice(0, made.length - 8), 8)
       return made
     })
     // Records of one kind, then of the other.

@@ -112,9 +112,15 @@ const gathererStep: fc.Arbitrary<[string, Step]> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<[string, Step]>(['notice', ({ producer }) => producer.tryPublishNotice()]) },
   {
     weight: 6,
-    arbitrary: fc.record({ mostLines: fc.constantFrom(Infinity, Infinity, 1), enoughBytes: fc.constantFrom(Infinity, Infinity, 10), isWhole: fc.boolean(), releases: fc.boolean() })
-      .map(({ mostLines, enoughBytes, isWhole, releases }): [string, Step] => ['gather', ({ consumer, ring }) => {
-        const isAny = consumer.gather(mostLines, Infinity, enoughBytes, isWhole)
+    arbitrary: fc.record({
+      mostLines: fc.constantFrom(Infinity, Infinity, 1),
+      until: fc.constantFrom(Infinity, Infinity, 20, 300),
+      enoughBytes: fc.constantFrom(Infinity, Infinity, 10, 500),
+      isWhole: fc.boolean(),
+      releases: fc.boolean()
+    })
+      .map(({ mostLines, until, enoughBytes, isWhole, releases }): [string, Step] => ['gather', ({ consumer, ring }) => {
+        const isAny = consumer.gather(mostLines, until, enoughBytes, isWhole)
         const text = ring.bytes.toString('latin1', consumer.batchStart, consumer.batchStop)
         const mark = consumer.mark()
         if (releases || consumer.held > ring.capacity / 2) consumer.release()
@@ -126,12 +132,15 @@ const gathererStep: fc.Arbitrary<[string, Step]> = fc.oneof(
 describe('the native half of a consumer', () => {
   test.each([['without', Producer], ['with', TimedProducer]])('gathers byte for byte what JavaScript alone does, from lines %s times', (_, Class) => {
     jest.spyOn(Date, 'now').mockReturnValue(1)
-    jest.spyOn(performance, 'now').mockReturnValue(5)
-    jest.spyOn(process, 'hrtime').mockReturnValue([7, 0])
+    let ms = 0
+    jest.spyOn(performance, 'now').mockImplementation(() => ms)
+    jest.spyOn(process, 'hrtime').mockImplementation(() => [0, ms * 1e6])
     fc.assert(fc.property(start, fc.array(gathererStep, { maxLength: 60 }), (start, steps) => {
       const js = side(start, null, null, Class)
       const native = side(start, null, gatherLines, Class)
+      ms = 0
       for (const [name, take] of steps) {
+        ms += 10
         expect([name, take(native)]).toEqual([name, take(js)])
         expect(native.ring.words.subarray(0, DATA_START / 4)).toEqual(js.ring.words.subarray(0, DATA_START / 4))
       }
@@ -197,7 +206,7 @@ describe('a gathering that would leave the memory is refused', () => {
   const { words, capacity, mostPayload, gatherStart, gatherEnd } = ring
   const layout = [DATA_START, capacity, mostPayload, gatherStart, gatherEnd, LINE_META, TIME_META]
   const gathering = (at = -1, value = 0): Int32Array => {
-    const gathering = new Int32Array(new SharedArrayBuffer(56))
+    const gathering = new Int32Array(new SharedArrayBuffer(64))
     gathering.set(layout.map((right, place) => place === at ? value : right), GatheringWord.Layout)
     return gathering
   }
@@ -211,7 +220,7 @@ describe('a gathering that would leave the memory is refused', () => {
     [[], 'words must be an Int32Array'],
     [[new Int32Array(100_000), gathering(), 0, 8, gatherStart], 'over a SharedArrayBuffer'],
     [[words, new Int32Array(14), 0, 8, gatherStart], 'over a SharedArrayBuffer'],
-    [[words, gathering().subarray(0, 12), 0, 8, gatherStart], '13 words'],
+    [[words, gathering().subarray(0, 14), 0, 8, gatherStart], '15 words'],
     [[words, gathering().subarray(1), 0, 8, gatherStart], 'aligned to 8 bytes'],
     [[words.subarray(0, 100), gathering(), 0, 8, gatherStart], wrong],
     [[words, gathering(0, 4), 0, 8, gatherStart], wrong],
