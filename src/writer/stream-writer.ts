@@ -2,14 +2,15 @@ import { StringDecoder } from 'node:string_decoder'
 import type { Consumer } from '../ring/consumer'
 import type { TargetSink } from '../options'
 import { Patience } from '../patience'
-import { Fed, type Mark, RingWord, WriterWord } from '../ring/layout'
-import { BoundTargets, type TargetMark } from './bound-targets'
+import { Fed, RingWord, WriterWord } from '../ring/layout'
+import { BoundTargets } from './bound-targets'
 import { Care } from './care'
 import { forwardEvents } from './forward-events'
 import { closeGivenQuietly } from './given-descriptors'
 import { loadTarget, type TargetStream } from './load-target'
+import { Releaser } from './releaser'
 import { LINE_PATIENCE_MS, type RingOutlet, targetNotice } from './rings'
-import { canFlush, flushOf, seeingJoined, Stages, type StagesMark } from './stages'
+import { seeingJoined, Stages } from './stages'
 import { Turns } from './turns'
 import { remedyOfTarget } from './sink-errors'
 import { TargetWork } from './target-work'
@@ -23,24 +24,10 @@ const QUIET_SLEEP_MS = 30
 /** While a target has enough, its 'drain' wakes us; orders of the owner can wait a little, and longer when that has gone on for long. */
 const FULL_SLEEP_MS = 50
 const QUIET_FULL_SLEEP_MS = 100
-/** How long a target that was asked to flush may take before it is judged by what it shows of its buffers. */
-const FLUSH_PATIENCE_MS = 1000
-/** A target's flush may mean an fsync: unasked, not more often than this, unless the ring fills. */
-const FLUSH_EVERY_MS = 250
-/** A stage that keeps lines for so long, while there is room in front of it and none in the ring, waits for more than will come. */
-const GATHERING_MS = 1000
 /** Stages that are at work when the first has closed are looked at so often. */
 const CLOSING_SLEEP_MS = 10
-/** Space is wanted back when so much of the ring is held. */
-const HELD_RATIO = 1 / 4
 /** One of several targets may hold as much as this of a ring. */
 const HELD_BY_EACH_RATIO = 1 / 8
-
-/** How far each ring was taken at some moment. */
-type Marks = ReadonlyMap<RingOutlet, Mark>
-
-/** What the target was given up to some moment, and has not handed on; and of several, from when they have it, each of them. */
-interface Passed { readonly marks: Marks, readonly mark: StagesMark, marksOfEach: readonly TargetMark[] | undefined }
 
 /** Hands lines to a pino transport, in an event loop, until told to end. */
 export class StreamWriter {
@@ -57,17 +44,8 @@ export class StreamWriter {
   /** Something ended this target: it gets nothing more, and what it says does not count. */
   #isDead = false
   #workedAt = 0
-  #hasWarnedOfFlush = false
-  #marks: Marks | null = null
-  #isFlushing = false
-  #passed: Passed | undefined
-  /** What a stage was found to keep for more lines than will come. */
-  #gathered: StagesMark | undefined
-  /** Since when space has been wanted and nothing has moved: by what had then. */
-  #idle: { moved: number, patience: Patience } | undefined
-  #flushedAt = 0
   #several!: BoundTargets
-  #stages!: Stages
+  #releaser!: Releaser
   #work!: TargetWork
   #care!: Care
 
@@ -107,8 +85,18 @@ export class StreamWriter {
       this.#soon()
     })
     this.#target.on('close', () => this.#closed())
-    this.#stages = new Stages(this.#target)
-    this.#work = new TargetWork(this.#thread.block, this.#several.stages.length > 0 ? this.#several.stages : [this.#stages])
+    const stages = new Stages(this.#target)
+    this.#work = new TargetWork(this.#thread.block, this.#several.stages.length > 0 ? this.#several.stages : [stages])
+    this.#releaser = new Releaser({
+      thread: this.#thread,
+      target: this.#target,
+      stages,
+      several: this.#several,
+      isCareful: () => this.#care.isNeeded,
+      isFull: () => this.#isFull,
+      isOver: () => this.#isDead,
+      onAnswer: () => this.#soon()
+    })
     for (const outlet of this.#thread.outlets) this.#giveUpRest(outlet)
     this.#startCarefully()
     process.on('exit', () => this.#exits())
@@ -174,13 +162,12 @@ export class StreamWriter {
     if (thread.wantsReopen) thread.reopened(thread.reopenWanted)
     // Before it gets more: one that is never idle shows only now that it has let go of what it had. And never in the turn in
     // which it got it: a stream that fails inside a write looks empty at once, and says 'error' when we have returned.
-    if (!this.#canFlush) this.#confirm()
+    if (!this.#releaser.canFlush) this.#releaser.look()
     this.#care.forgetHarmless()
     const mayFeed = !this.#several.areBehind
     const didWork = this.#turns.round((outlet, until) => mayFeed && !this.#hasEnough && this.#feed(outlet, until) ? 1 : 0) > 0
-    if (this.#canFlush) this.#confirm()
-    if (!this.#isGathering) for (const outlet of thread.outlets) outlet.answerFlush()
-    else if (thread.outlets.some((outlet) => outlet.wantsFlush)) this.#stages.flush()
+    if (this.#releaser.canFlush) this.#releaser.look()
+    this.#releaser.answerFlushes()
     for (const outlet of thread.giveBackRings()) this.#forget(outlet)
     if (isEnding && thread.outlets.every((outlet) => outlet.isTaken)) {
       this.#end()
@@ -204,7 +191,7 @@ export class StreamWriter {
   #sleep (): void {
     const { waiter, data } = this.#thread
     const hasEnough = this.#hasEnough
-    if (!hasEnough && (data.wait === 'spin' || this.#care.isWatching || this.#isSpaceComing)) {
+    if (!hasEnough && (data.wait === 'spin' || this.#care.isWatching || this.#releaser.isSpaceComing)) {
       this.#soon()
       return
     }
@@ -269,127 +256,6 @@ export class StreamWriter {
     return decoder.write(consumer.ring.bytes.subarray(consumer.batchStart, consumer.batchStop))
   }
 
-  /** Gives back the space of lines that have left the target, or asks the target to let them go. */
-  #confirm (): void {
-    const outlets = this.#holding
-    if (outlets.length === 0) return
-    if (this.#canFlush && this.#passed === undefined) {
-      if (this.#marks === null && (this.#isUrgent(outlets) || performance.now() - this.#flushedAt >= FLUSH_EVERY_MS)) this.#flush(outlets)
-    } else if (this.#hasRoom) {
-      this.#passOn(outlets)
-    } else if (this.#isUrgent(outlets)) {
-      this.#flushStages()
-    }
-  }
-
-  get #holding (): RingOutlet[] { return this.#thread.outlets.filter((outlet) => outlet.consumer.held > 0) }
-
-  #isUrgent (outlets: RingOutlet[]): boolean { return this.#isSpaceWanted(outlets) || outlets.some((outlet) => outlet.wantsFlush) }
-
-  #isSpaceWanted (outlets: RingOutlet[]): boolean {
-    return this.#care.isNeeded || outlets.some(({ consumer }) => consumer.held > consumer.ring.capacity * HELD_RATIO)
-  }
-
-  /** Gives back the space of what has left the last stage of the target and, where it is several, of each. */
-  #passOn (outlets: RingOutlet[]): void {
-    this.#passed ??= { marks: marksOf(outlets), mark: this.#stages.mark(), marksOfEach: undefined }
-    if (!this.#haveHandedOn(this.#passed, outlets)) return
-    const { marks } = this.#passed
-    this.#passed = undefined
-    this.#releaseAll(marks)
-    const held = this.#holding
-    if (held.length > 0 && !this.#canFlush) this.#passOn(held) // it was given more since
-  }
-
-  #haveHandedOn (passed: Passed, outlets: RingOutlet[]): boolean {
-    const isSpaceWanted = this.#isSpaceWanted(outlets)
-    const idleMs = this.#idleMs(isSpaceWanted)
-    const { mark } = passed
-    if (this.#stages.havePassed(mark) || (isSpaceWanted && this.#isGathered(mark, idleMs))) {
-      passed.marksOfEach ??= this.#several.marks
-      if (this.#several.haveHandedOn(passed.marksOfEach, isSpaceWanted)) return true
-    }
-    if (idleMs > FLUSH_EVERY_MS || this.#care.isNeeded || outlets.some((outlet) => outlet.wantsFlush)) this.#flushStages()
-    return false
-  }
-
-  #flushStages (): void {
-    this.#stages.flush()
-    this.#several.flush()
-  }
-
-  /** Whether a later stage keeps that for more lines, as it does what was found so before. */
-  #isGathered (mark: StagesMark, idleMs: number): boolean {
-    if (!this.#stages.haveLeftFirst(mark) || (idleMs <= GATHERING_MS && !this.#isGathering)) return false
-    this.#gathered = mark
-    return true
-  }
-
-  /** Whether a stage still keeps what it was found to keep for more lines. */
-  get #isGathering (): boolean {
-    if (this.#gathered !== undefined && this.#stages.havePassed(this.#gathered)) this.#gathered = undefined
-    return this.#gathered !== undefined
-  }
-
-  /** Something has just moved on in the target, for which space is wanted back: the rest may follow at once. */
-  get #isSpaceComing (): boolean { return this.#idle !== undefined && this.#idle.patience.look() < SHORTEST_SLEEP_MS }
-
-  #idleMs (isSpaceWanted: boolean): number {
-    const { moved } = this.#stages
-    if (!isSpaceWanted) this.#idle = undefined
-    else if (this.#idle?.moved !== moved) this.#idle = { moved, patience: new Patience() }
-    return this.#idle?.patience.look() ?? 0
-  }
-
-  get #canFlush (): boolean { return canFlush(this.#target) }
-
-  get #hasRoom (): boolean { return !this.#isFull && this.#target.writableNeedDrain !== true }
-
-  #flush (outlets: RingOutlet[]): void {
-    const marks = marksOf(outlets)
-    this.#marks = marks
-    const settle = (isFlushed: boolean): void => {
-      if (this.#marks !== marks || this.#isDead) return
-      clearTimeout(timer)
-      this.#marks = null
-      this.#flushedAt = performance.now()
-      // A target that can't say is judged by its buffers: one that holds lines keeps their space in the ring too.
-      if (isFlushed || (this.#hasRoom && this.#stages.isEmpty)) this.#flushed(marks)
-      this.#soon()
-    }
-    const timer = setTimeout(() => settle(false), FLUSH_PATIENCE_MS)
-    if (this.#isFlushing) return // it has not answered yet
-    this.#isFlushing = true
-    const answered = (isFlushed: boolean): void => {
-      this.#isFlushing = false
-      if (this.#marks !== marks) this.#marks = null // what has come since is to be asked for anew
-      settle(isFlushed)
-      this.#soon()
-    }
-    flushOf(this.#target).then(() => answered(true), (reason: unknown) => {
-      if (!this.#hasWarnedOfFlush) this.#thread.warn(asError(reason))
-      this.#hasWarnedOfFlush = true
-      answered(false)
-    })
-  }
-
-  /** What it is piped into has its lines now, if it is. */
-  #flushed (marks: Marks): void {
-    const mark = this.#stages.markBehindFirst()
-    if (this.#stages.havePassed(mark)) this.#releaseAll(marks)
-    else this.#passed = { marks, mark, marksOfEach: undefined }
-  }
-
-  #releaseAll (marks: Marks): void {
-    for (const [{ consumer }, mark] of marks) {
-      consumer.ring.words[RingWord.Fed] = Fed.Nothing // first: a thread that is terminated in between must not leave the next line blamed
-      consumer.release(mark)
-      if (consumer.held > 0) consumer.ring.words[RingWord.Fed] = Fed.Lines | (consumer.isInsideLine ? Fed.InsideLine : 0)
-      else if (consumer.skipped > mark.skipped) consumer.release() // a line was ended since
-      this.#thread.took()
-    }
-  }
-
   #end (): void {
     this.#isEnding = true
     this.#turns.end()
@@ -411,7 +277,7 @@ export class StreamWriter {
     if (this.#isDead) return
     const name = this.#several.closed ?? this.#settings.filename
     if (!this.#isEnding) return this.#fail(new Error(`the target ${name} closed before it was ended`))
-    if (this.#holding.length > 0) {
+    if (this.#releaser.holding.length > 0) {
       if (this.#work.isCutOff) return this.#fail(new Error(`the target ${name} closed before it had handed on all lines`))
       if (!this.#work.isNoneLeft) { // a pipeline closes with its first stage; how long the others may take, the stream's owner knows
         setTimeout(() => this.#closed(), CLOSING_SLEEP_MS)
@@ -429,35 +295,23 @@ export class StreamWriter {
   }
 
   /** As far as the target shows, it has handed on all lines. */
-  get #isNoneLeft (): boolean { return this.#holding.length === 0 || (!this.#canFlush && this.#work.isNoneLeft) }
+  get #isNoneLeft (): boolean { return this.#releaser.holding.length === 0 || (!this.#releaser.canFlush && this.#work.isNoneLeft) }
 
   #settleEnd (): void {
-    this.#several.settleEnd()
-    this.#releaseEnd()
-    this.#thread.ended()
-  }
-
-  #releaseEnd (): void {
     this.#isDead = true // a flush that answers now would release less
-    for (const outlet of this.#thread.outlets) {
-      outlet.consumer.ring.words[RingWord.Fed] = Fed.Nothing
-      outlet.consumer.release()
-      outlet.answerFlush()
-    }
+    this.#several.settleEnd()
+    this.#releaser.releaseAll()
+    this.#thread.ended()
   }
 
   #fail (reason: unknown): void {
     if (this.#isDead) return
     this.#isDead = true
     const error = asError(reason)
-    const hasAll = this.#isEnding && (this.#holding.length === 0 || this.#work.areFinishing)
-    if (hasAll) this.#releaseEnd()
+    const hasAll = this.#isEnding && (this.#releaser.holding.length === 0 || this.#work.areFinishing)
+    if (hasAll) this.#releaser.releaseAll()
     if (remedyOfTarget(this.#thread.isSuccessor, hasAll) === 'final') this.#thread.fail(error)
     else this.#thread.dying(error)
     setImmediate(() => process.exit(1))
   }
-}
-
-function marksOf (outlets: readonly RingOutlet[]): Marks {
-  return new Map(outlets.map((outlet) => [outlet, outlet.consumer.mark()]))
 }
