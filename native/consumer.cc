@@ -9,6 +9,7 @@
 
 #include "consumer.h"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -38,9 +39,10 @@ struct Gathering {
   uint32_t gather_end;
   int32_t line_meta;
   int32_t time_meta;
+  int32_t padding;
 };
-constexpr size_t kGatheringWords = 15;
-static_assert(offsetof(Gathering, time_meta) == (kGatheringWords - 1) * sizeof(int32_t), "as src/ring/native-half.ts has it");
+constexpr size_t kGatheringWords = 16;
+static_assert(sizeof(Gathering) == kGatheringWords * sizeof(int32_t), "as src/ring/native-half.ts has it");
 
 // Whether what it says lies within a ring of so many bytes.
 bool Fits(const Gathering& at, uint64_t bytes) {
@@ -51,8 +53,7 @@ bool Fits(const Gathering& at, uint64_t bytes) {
          at.gather_start <= at.gather_end && at.gather_end <= bytes;
 }
 
-void Gather(char* bytes, Gathering* gathering, uint32_t position, uint32_t published, uint32_t to) {
-  const Gathering at = *gathering;
+void Gather(char* bytes, const Gathering& at, uint32_t position, uint32_t published, uint32_t to, Gathering* gathering) {
   double time = at.time;
   int32_t lines = 0;
   while (static_cast<int32_t>(published - position) > 0 && to < at.enough) {
@@ -100,23 +101,26 @@ Napi::Value GatherLines(const Napi::CallbackInfo& info) {
     return {};
   }
   if (result_length < kGatheringWords || reinterpret_cast<uintptr_t>(result) % alignof(Gathering) != 0) {
-    ThrowRange(env, "gathering must have 15 words, aligned to 8 bytes");
+    ThrowRange(env, "gathering must have 16 words, aligned to 8 bytes");
     return {};
   }
-  Gathering* gathering = reinterpret_cast<Gathering*>(result);
+  // A copy: what was looked at must be what is used, whatever another thread writes there.
+  Gathering gathering;
+  std::memcpy(&gathering, result, sizeof gathering);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   const uint64_t bytes = uint64_t{length} * sizeof(int32_t);
-  if (bytes > UINT32_MAX || !Fits(*gathering, bytes)) {
+  if (bytes > UINT32_MAX || !Fits(gathering, bytes)) {
     ThrowRange(env, "gathering must say where things stand in the words");
     return {};
   }
   const uint32_t from = static_cast<uint32_t>(static_cast<int32_t>(position));
   const uint32_t until = static_cast<uint32_t>(static_cast<int32_t>(published));
   const uint32_t place = static_cast<uint32_t>(to);
-  if (from % kPadding != 0 || until - from > gathering->capacity || place < gathering->gather_start || place > gathering->gather_end) {
+  if (from % kPadding != 0 || until - from > gathering.capacity || place < gathering.gather_start || place > gathering.gather_end) {
     ThrowRange(env, "position must be a multiple of 8 that lies before published in the ring, and to in the gather space");
     return {};
   }
-  Gather(reinterpret_cast<char*>(words), gathering, from, until, place);
+  Gather(reinterpret_cast<char*>(words), gathering, from, until, place, reinterpret_cast<Gathering*>(result));
   return env.Undefined();
 }
 

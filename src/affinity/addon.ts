@@ -135,7 +135,7 @@ export interface Addon {
    * Joins the payloads of whole lines of the ring in `words`, an Int32Array over a SharedArrayBuffer, in its gather space: from
    * `position` on until something else comes, or no more fits, or it is enough.
    *
-   * @param gathering 15 words, shared too. It leaves there: the position that it came to, where in the gather space, how many
+   * @param gathering 16 words, shared too. It leaves there: the position that it came to, where in the gather space, how many
    *   lines, and as f64 in the fifth and sixth the time that holds then. It finds there: in the fourth, from which byte of the
    *   gather space on it is enough; as f64 in the fifth and sixth, the time until now, and in the next two, which one nothing
    *   may be later than; behind these, in bytes, the start of the data, its capacity, the longest payload, start and end of the

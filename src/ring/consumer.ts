@@ -12,8 +12,8 @@ export type FormatNotice = (counts: Float64Array) => string | null
 /**
  * The side of a ring that the writer owns: it takes records in batches and gives their space back.
  *
- * A batch is `gather`, any number of `took`, then `release`. What a batch holds depends on the ring alone, so that a
- * writer that takes over from a dead one gathers the same bytes again and goes on behind the last that the sink took.
+ * A batch is `gather`, any number of `took`, then `release`. A writer that takes over from a dead one gathers the same bytes
+ * again (`gatherUnderWay`), and goes on behind the last that the sink took.
  * A sink that confirms late may gather several batches before it releases up to a `mark`.
  */
 export class Consumer implements Mark {
@@ -123,7 +123,7 @@ export class Consumer implements Mark {
   /**
    * Joins the payloads of the following records in the gather space, as many as fit.
    *
-   * @param mostLines stop after so many lines, or after a notice; for a sink that takes batches whole, without `took`
+   * @param mostLines stop after so many lines, or after a notice
    * @param until stop before a record that is dated later, in milliseconds of the machine's monotonic clock
    * @param enoughBytes stop when the batch has so many
    * @param isWhole leave the beginning of a line where the rest may still come: for a sink that, if it dies, has lines or not

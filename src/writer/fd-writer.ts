@@ -95,14 +95,15 @@ export class FdWriter {
   /** One batch of each ring. Returns the bytes of the largest. */
   #drain (): number {
     const { outlets } = this.#thread
-    const most = this.#turns.round((outlet, until) => {
+    const most = this.#turns.round((outlet, until, mostLines) => {
       const { consumer } = outlet
-      if (!consumer.gatherUnderWay()) return consumer.gather(Infinity, until) ? this.#takeGathered(outlet) : 0
+      if (!consumer.gatherUnderWay()) return consumer.gather(mostLines, until) ? this.#takeGathered(outlet) : 0
       // Under another owner's writer; what the sink has of a line is not its end any more if another ring's came behind it.
       if (!this.#turns.isLast(outlet) && consumer.isTakenInsideLine) consumer.rewind(false)
       return this.#takeGathered(outlet)
     })
     for (const outlet of outlets) outlet.answerFlush()
+    this.#turns.endGone()
     this.#thread.giveBackRings()
     return most
   }

@@ -165,9 +165,10 @@ export class StreamWriter {
     if (!this.#releaser.canFlush) this.#releaser.look()
     this.#care.forgetHarmless()
     const mayFeed = !this.#several.areBehind
-    const didWork = this.#turns.round((outlet, until) => mayFeed && !this.#hasEnough && this.#feed(outlet, until) ? 1 : 0) > 0
+    const didWork = this.#turns.round((outlet, until, mostLines) => mayFeed && !this.#hasEnough && this.#feed(outlet, until, mostLines) ? 1 : 0) > 0
     if (this.#releaser.canFlush) this.#releaser.look()
     this.#releaser.answerFlushes()
+    this.#turns.endGone()
     for (const outlet of thread.giveBackRings()) this.#forget(outlet)
     if (isEnding && thread.outlets.every((outlet) => outlet.isTaken)) {
       this.#end()
@@ -206,11 +207,11 @@ export class StreamWriter {
   get #hasEnough (): boolean { return this.#isFull || this.#several.areAllStalled }
 
   /** One batch of a ring to the target. Returns whether there was any. */
-  #feed (outlet: RingOutlet, until: number): boolean {
+  #feed (outlet: RingOutlet, until: number, mostLines: number): boolean {
     const { consumer } = outlet
     const isAlone = this.#care.isNeeded
     if (isAlone && !this.#care.mayFeed(outlet, this.#thread.data.order === 'time')) return false
-    if (!this.#gather(outlet, isAlone ? 1 : Infinity, until)) return false
+    if (!this.#gather(outlet, isAlone ? 1 : mostLines, until)) return false
     this.#turns.had(outlet)
     let text = this.#decode(outlet, consumer)
     while (consumer.hasRest && consumer.gather(1)) text += this.#decode(outlet, consumer)

@@ -5,7 +5,7 @@ import { LINE_PATIENCE_MS, type RingOutlet } from './rings'
 /** With `order: 'time'` a line is held back so long: another thread may be about to publish an earlier one. */
 const GRACE_MS = 1
 
-type Take = (outlet: RingOutlet, until: number) => number
+type Take = (outlet: RingOutlet, until: number, mostLines: number) => number
 
 interface Rings {
   readonly outlets: readonly RingOutlet[]
@@ -59,7 +59,8 @@ export class Turns {
    * One turn for each ring that has something, the one whose turn was last being last again: a sink that has enough after one
    * batch must not get all of them from the first ring. With `order: 'time'` as many turns as the rings' lines change places.
    *
-   * @param take takes a batch of the ring, with nothing later than a time; returns its bytes, 0 if there was none
+   * @param take takes a batch of the ring, with nothing later than a time and so many lines at most; returns its bytes, 0 if
+   *   there was none
    * @returns the bytes of the largest
    */
   round (take: Take): number {
@@ -69,7 +70,7 @@ export class Turns {
     let most = 0
     for (let turn = 0; turn < outlets.length; turn++) {
       const outlet = outlets[(first + turn) % outlets.length]!
-      if (this.mayFollow(outlet)) most = Math.max(most, take(outlet, Infinity))
+      if (this.mayFollow(outlet)) most = Math.max(most, take(outlet, Infinity, Infinity))
     }
     return most
   }
@@ -84,12 +85,12 @@ export class Turns {
     const horizon = monotonicMs() - GRACE_MS
     for (let most = 0; ;) {
       const last = this.#last
-      // The rest of a line comes first, whatever its time.
-      let taken = last?.consumer.isInsideLine === true ? take(last, Infinity) : 0
+      // The rest of a line comes first, whatever its time; not what is behind it.
+      let taken = last?.consumer.isInsideLine === true ? take(last, Infinity, 1) : 0
       if (taken === 0) {
         const { first, until, isLater } = earliest(outlets, horizon)
         this.#isHolding = isLater
-        if (first !== undefined && this.mayFollow(first)) taken = take(first, until)
+        if (first !== undefined && this.mayFollow(first)) taken = take(first, until, Infinity)
       }
       if (taken === 0) return most
       most = Math.max(most, taken)
@@ -111,6 +112,13 @@ export class Turns {
   had (outlet: RingOutlet): void {
     this.#last = outlet
     this.#wait = undefined
+  }
+
+  /** Ends the text of a ring that is about to be given back: nobody would know of it any more. */
+  endGone (): void {
+    if (this.#last?.isDone !== true) return
+    if (this.#last.consumer.gatherNewline()) this.#close(this.#last)
+    this.#last = undefined
   }
 
   /** Ends a line that will not be finished any more. */

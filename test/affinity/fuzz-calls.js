@@ -135,7 +135,7 @@ const RIGHT = {
       timeMeta: fc.integer({ min: -1, max: 7 }),
       size: fc.constantFrom(0, 1, 8, 100, 2048, 2049, -1, 0x7FFFFFFF)
     }),
-    fc.integer({ min: -100, max: 20 }), fc.constantFrom(15, 15, 15, 14), fc.constantFrom(0, 0, 0, 4), fc.constantFrom(0, 8, -8, 0x7FFFFFF8, -0x80000000), fc.nat(5000), fc.constantFrom(-1, 0, 12_000), fc.constantFrom(Infinity, 0, NaN)
+    fc.integer({ min: -100, max: 20 }), fc.constantFrom(16, 16, 16, 15), fc.constantFrom(0, 0, 0, 4), fc.constantFrom(0, 8, -8, 0x7FFFFFF8, -0x80000000), fc.nat(5000), fc.constantFrom(-1, 0, 12_000), fc.constantFrom(Infinity, 0, NaN)
   ).map(([{ dataStart, capacity, mostPayload, behind, gather, lineMeta, timeMeta, size }, more, length, offset, position, to, enough, until]) => {
     const start = dataStart + capacity + 8 + mostPayload + behind
     const gathering = new Made(() => {

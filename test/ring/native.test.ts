@@ -220,7 +220,7 @@ describe('a gathering that would leave the memory is refused', () => {
     [[], 'words must be an Int32Array'],
     [[new Int32Array(100_000), gathering(), 0, 8, gatherStart], 'over a SharedArrayBuffer'],
     [[words, new Int32Array(14), 0, 8, gatherStart], 'over a SharedArrayBuffer'],
-    [[words, gathering().subarray(0, 14), 0, 8, gatherStart], '15 words'],
+    [[words, gathering().subarray(0, 15), 0, 8, gatherStart], '16 words'],
     [[words, gathering().subarray(1), 0, 8, gatherStart], 'aligned to 8 bytes'],
     [[words.subarray(0, 100), gathering(), 0, 8, gatherStart], wrong],
     [[words, gathering(0, 4), 0, 8, gatherStart], wrong],

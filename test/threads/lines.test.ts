@@ -60,6 +60,33 @@ describe('lines of several threads', () => {
     expect(printed[0].linesAccepted).toBe(printed[0].linesWritten)
   })
 
+  test.each([
+    ['a file', 'destination: file'],
+    ['a target', `target: ${JSON.stringify(require.resolve('../fixtures/append-target'))}, options: { path: file }`]
+  ])('of a thread that is gone: its text without a newline is ended in %s, and counted, also where the writer dies before anybody else logs', async (_, sink) => {
+    const { printed, text } = await runThreads(`
+      if (isMainThread) {
+        const stream = transport({ ${sink} })
+        const worker = new Worker(__filename, { workerData: stream.handle() })
+        let restarts = 0
+        process.removeAllListeners('warning') // its writer died
+        stream.on('writer-restart', () => { restarts++ })
+        once(worker, 'exit')
+          .then(() => until(() => stream.stats().linesWritten === 1 && stream.stats().producers.length === 1))
+          .then(() => stream.worker.terminate())
+          .then(() => until(() => restarts === 1))
+          .then(() => stream.write('"mine"\\n'))
+          .then(() => finished(stream))
+          .then(() => print(stream.stats()))
+      } else {
+        const stream = attach(workerData)
+        stream.write('"its"')
+        stream.end()
+      }`)
+    expect(text).toBe('"its"\n"mine"\n')
+    expect(printed[0]).toMatchObject({ bytesWritten: text.length, linesWritten: 2 })
+  })
+
   test('that come in parts, longer than the ring, are whole also where a target lags behind for longer than others wait for a part', async () => {
     const options = { lagMs: 3000 }
     const { printed, text } = await runThreads(`

@@ -1,3 +1,5 @@
+import { attach } from 'pino-pinned'
+import { finish, makeFifo, open, Reader, until } from '../faults/support'
 import { isAscending, numbers, runThreads } from './support'
 
 /** Threads that log in strict turns: who is next, and the number of the line, stand in shared memory. */
@@ -66,6 +68,26 @@ describe("with order 'time'", () => {
       }`)
     expect(printed).toEqual(['ok'])
     expect(logged.get('all')).toEqual(numbers(0, 400))
+  })
+
+  test('behind a line that is longer than a batch the other threads have their turn', async () => {
+    const path = makeFifo()
+    const reader = new Reader(path)
+    const { stream } = open({ destination: path, order: 'time', capacity: '16mb' })
+    const other = attach(stream.handle())
+    await until(() => stream.ready && other.ready)
+    for (let n = 0; n < 1500; n++) { // far more than the pipe takes: the writer waits, and meets them all
+      const [mine, before] = [n % 2 === 0 ? stream : other, performance.now()]
+      mine.write(`{"n":${n},"text":"${'x'.repeat(n % 200 === 0 ? 300_000 : 1000)}"}\n`)
+      while (performance.now() - before < 0.01); // no two are of the same time
+    }
+    await until(() => stream.stats().writerState === 'stalled')
+    const closed = new Promise((resolve) => other.once('close', resolve)).then(() => finish(stream))
+    other.end()
+    await reader.takeUntil(() => stream.closed)
+    await closed
+    reader.close()
+    expect(reader.text.split('\n').slice(0, -1).map((line) => JSON.parse(line).n)).toEqual(numbers(0, 1500))
   })
 
   test('lines stay in order when a writer dies and others take over', async () => {
