@@ -55,6 +55,8 @@ export interface WriterAccess extends Keeper {
   post (message: unknown, transferList?: readonly unknown[]): void
   /** Lines in the writer's other rings that the sink has not taken; known to its owner. */
   readonly othersLinesLeft: number
+  /** Lines that are in no ring any more, and that one of several targets, or a stage of one, may not have. */
+  readonly untold: number
   /** What the writer's other producers have done: known to its owner. */
   others (): { totals: Totals, producers: ProducerStats[] }
   ref (): void

@@ -12,6 +12,7 @@ export interface TargetStream extends EventEmitter {
   flush?: (done?: (error?: Error | null) => void) => unknown
   flushSync?: () => void
   destroyed?: boolean
+  errored?: Error | null
   writableNeedDrain?: boolean
   writableLength?: number
   readableLength?: number

@@ -1,5 +1,5 @@
 import { Patience } from '../patience'
-import { Fed, type Mark, RingWord } from '../ring/layout'
+import { Fed, type Mark, RingCount, RingWord } from '../ring/layout'
 import type { BoundTargets, TargetMark } from './bound-targets'
 import type { TargetStream } from './load-target'
 import type { RingOutlet } from './rings'
@@ -38,6 +38,8 @@ interface Feeding {
   readonly isOver: () => boolean
   /** It has answered: there may be something to do. */
   readonly onAnswer: () => void
+  /** So many more lines, or less, are in no ring any more and may not have left the target. */
+  readonly onOwed: (lines: number) => void
 }
 
 /** Gives back the space of lines in the rings when these have left the target, and sees to it that they do. */
@@ -51,6 +53,8 @@ export class Releaser {
   #passed: Passed | undefined
   /** What a stage was found to keep for more lines than will come. */
   #gathered: StagesMark | undefined
+  /** How many lines that may be, at the most. */
+  #owed = 0
   /** Since when space has been wanted and nothing has moved: by what had then. */
   #idle: { moved: number, patience: Patience } | undefined
 
@@ -73,7 +77,7 @@ export class Releaser {
     } else if (this.#hasRoom) {
       this.#passOn(outlets)
     } else if (this.#isUrgent(outlets)) {
-      this.#flushStages()
+      this.flushStages()
     }
   }
 
@@ -84,11 +88,18 @@ export class Releaser {
     else if (outlets.some((outlet) => outlet.wantsFlush)) stages.flush()
   }
 
+  /** Streams that gather lines are to hand them on. */
+  flushStages (): void {
+    this.#feeding.stages.flush()
+    this.#feeding.several.flush()
+  }
+
   /** Something has just moved on in the target, for which space is wanted back: the rest may follow at once. */
   get isSpaceComing (): boolean { return this.#idle !== undefined && this.#idle.patience.look() < FOLLOWING_MS }
 
   /** The target is over, and has handed on all. */
   releaseAll (): void {
+    this.#owe(0)
     for (const outlet of this.#feeding.thread.outlets) {
       outlet.consumer.ring.words[RingWord.Fed] = Fed.Nothing
       outlet.consumer.release()
@@ -108,8 +119,9 @@ export class Releaser {
   #passOn (outlets: RingOutlet[]): void {
     this.#passed ??= { marks: marksOf(outlets), mark: this.#feeding.stages.mark(), marksOfEach: undefined }
     if (!this.#haveHandedOn(this.#passed, outlets)) return
-    const { marks } = this.#passed
+    const { marks, mark } = this.#passed
     this.#passed = undefined
+    if (this.#gathered === mark) this.#owe(this.#owed + linesIn(marks))
     this.#release(marks)
     const held = this.holding
     if (held.length > 0 && !this.canFlush) this.#passOn(held) // it was given more since
@@ -124,13 +136,8 @@ export class Releaser {
       passed.marksOfEach ??= several.marks
       if (several.haveHandedOn(passed.marksOfEach, isSpaceWanted)) return true
     }
-    if (idleMs > FLUSH_EVERY_MS || isCareful() || outlets.some((outlet) => outlet.wantsFlush)) this.#flushStages()
+    if (idleMs > FLUSH_EVERY_MS || isCareful() || outlets.some((outlet) => outlet.wantsFlush)) this.flushStages()
     return false
-  }
-
-  #flushStages (): void {
-    this.#feeding.stages.flush()
-    this.#feeding.several.flush()
   }
 
   /** Whether a later stage keeps that for more lines, as it does what was found so before. */
@@ -142,8 +149,16 @@ export class Releaser {
 
   /** Whether a stage still keeps what it was found to keep for more lines. */
   get #isGathering (): boolean {
-    if (this.#gathered !== undefined && this.#feeding.stages.havePassed(this.#gathered)) this.#gathered = undefined
+    if (this.#gathered !== undefined && this.#feeding.stages.havePassed(this.#gathered)) {
+      this.#gathered = undefined
+      this.#owe(0)
+    }
     return this.#gathered !== undefined
+  }
+
+  #owe (lines: number): void {
+    this.#feeding.onOwed(lines - this.#owed)
+    this.#owed = lines
   }
 
   #idleMs (isSpaceWanted: boolean): number {
@@ -199,6 +214,13 @@ export class Releaser {
       this.#feeding.thread.took()
     }
   }
+}
+
+/** How many lines have not been given back up to there. */
+function linesIn (marks: Marks): number {
+  let lines = 0
+  for (const [{ consumer }, mark] of marks) lines += mark.lines - consumer.ring.counts[RingCount.LinesWritten]!
+  return lines
 }
 
 function marksOf (outlets: readonly RingOutlet[]): Marks {

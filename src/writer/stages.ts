@@ -48,7 +48,10 @@ export class Stages {
   /** What each holds. */
   get lengths (): number[] { return this.#all.map((side) => side.kept) }
 
-  get isEmpty (): boolean { return this.#all.every((side) => side.kept === 0 || side.stage.destroyed === true) }
+  get isEmpty (): boolean { return this.#all.every((side) => side.kept === 0) }
+
+  /** Whether what each holds is nothing, or gone with the stream. */
+  get isOver (): boolean { return this.#all.every((side) => side.kept === 0 || side.stage.destroyed === true) }
 
   /** A number that grows whenever something moves on. */
   get moved (): number { return this.#all.reduce((sum, side) => sum + side.put - side.kept, 0) }
@@ -71,7 +74,7 @@ export class Stages {
 
   /** Whether one of them ended by an error, or with something in it, before it had written all that it was given. */
   get isCutOff (): boolean {
-    return this.streams.some((stage) => stage.destroyed === true && !isFinishing(stage) && ((stage.errored ?? null) !== null || this.#cutOff.has(stage)))
+    return this.streams.some((stage) => stage.destroyed === true && (this.#cutOff.has(stage) || ((stage.errored ?? null) !== null && !isFinishing(stage))))
   }
 
   /** Whether all say that they have written all that they were given. */

@@ -45,6 +45,7 @@ export class StreamWriter {
   #isDead = false
   #workedAt = 0
   #several!: BoundTargets
+  #stages!: Stages
   #releaser!: Releaser
   #work!: TargetWork
   #care!: Care
@@ -85,23 +86,26 @@ export class StreamWriter {
       this.#soon()
     })
     this.#target.on('close', () => this.#closed())
-    const stages = new Stages(this.#target)
-    this.#work = new TargetWork(this.#thread.block, this.#several.stages.length > 0 ? this.#several.stages : [stages])
+    this.#stages = new Stages(this.#target)
+    this.#work = new TargetWork(this.#thread.block, this.#several.stages.length > 0 ? this.#several.stages : [this.#stages])
     this.#releaser = new Releaser({
       thread: this.#thread,
       target: this.#target,
-      stages,
+      stages: this.#stages,
       several: this.#several,
       isCareful: () => this.#care.isNeeded,
       isFull: () => this.#isFull,
       isOver: () => this.#isDead,
-      onAnswer: () => this.#soon()
+      onAnswer: () => this.#soon(),
+      onOwed: this.#onOwed
     })
     for (const outlet of this.#thread.outlets) this.#giveUpRest(outlet)
     this.#startCarefully()
     process.on('exit', () => this.#exits())
     this.#thread.ready()
   }
+
+  readonly #onOwed = (lines: number): void => { Atomics.add(this.#thread.block, WriterWord.Untold, lines) }
 
   /** The writer before this one owed a target a notice. Some of those lines, which it had not let go of, come again. */
   #tellOfOwed (): void {
@@ -118,7 +122,7 @@ export class StreamWriter {
       formatNotice: targetNotice(data.dropNotice),
       onStalled: (name) => this.#thread.warn(new Error(`the target ${name} does not keep up: until it does, what is too much for it is dropped`)),
       onUntold: (name, lines) => this.#thread.warn(new Error(`the target ${name} went without ${lines} ${lines === 1 ? 'line' : 'lines'}`)),
-      onOwed: (lines) => { Atomics.add(this.#thread.block, WriterWord.Untold, lines) }
+      onOwed: this.#onOwed
     })
   }
 
@@ -267,7 +271,7 @@ export class StreamWriter {
     const untold = Atomics.load(this.#thread.block, WriterWord.Untold)
     this.#several.tellUntold()
     Atomics.store(this.#thread.block, WriterWord.Untold, untold) // a thread that leaves hears no warning, and looks here
-    const watch = this.#work.watchClosing()
+    const watch = this.#work.watchClosing(() => { if (!this.#isDead) this.#failIfCutOff() })
     // Of a target that never calls back the event loop is empty; a thread that ends before the target has closed counts as dead.
     process.on('beforeExit', () => { if (!this.#isNoneLeft) watch.ref() })
     this.#thread.closing()
@@ -276,19 +280,28 @@ export class StreamWriter {
 
   #closed (): void {
     if (this.#isDead) return
-    const name = this.#several.closed ?? this.#settings.filename
-    if (!this.#isEnding) return this.#fail(new Error(`the target ${name} closed before it was ended`))
-    if (this.#releaser.holding.length > 0) {
-      if (this.#work.isCutOff) return this.#fail(new Error(`the target ${name} closed before it had handed on all lines`))
-      if (!this.#work.isNoneLeft) { // a pipeline closes with its first stage; how long the others may take, the stream's owner knows
-        setTimeout(() => this.#closed(), CLOSING_SLEEP_MS)
-        return
-      }
+    if (!this.#isEnding) return this.#fail(new Error(`the target ${this.#name} closed before it was ended`))
+    if (this.#failIfCutOff()) return
+    if (!this.#work.isNoneLeft) { // a pipeline closes with its first stage; how long the others may take, the stream's owner knows
+      this.#releaser.flushStages()
+      setTimeout(() => this.#closed(), CLOSING_SLEEP_MS)
+      return
     }
     this.#settleEnd()
     // As under thread-stream: what else the target keeps open must not hold the thread.
     setImmediate(() => process.exit(0))
   }
+
+  /** Whether it was ended, and it or a stage of it has failed before it had handed on all: it may not come to closing. */
+  #failIfCutOff (): boolean {
+    if (!this.#isCutOff || this.#releaser.holding.length === 0) return false
+    this.#fail(this.#target.errored ?? new Error(`the target ${this.#name} closed before it had handed on all lines`))
+    return true
+  }
+
+  get #isCutOff (): boolean { return this.#stages.isCutOff || this.#work.isCutOff }
+
+  get #name (): string { return this.#several.closed ?? this.#settings.filename }
 
   /** The thread has nothing left to do, or the target exits. Told to end, it is done if nothing is left. */
   #exits (): void {
@@ -296,7 +309,9 @@ export class StreamWriter {
   }
 
   /** As far as the target shows, it has handed on all lines. */
-  get #isNoneLeft (): boolean { return this.#releaser.holding.length === 0 || (!this.#releaser.canFlush && this.#work.isNoneLeft) }
+  get #isNoneLeft (): boolean {
+    return this.#releaser.holding.length === 0 ? this.#work.isNoneLeft : !this.#releaser.canFlush && !this.#isCutOff && this.#work.isNoneLeft
+  }
 
   #settleEnd (): void {
     this.#isDead = true // a flush that answers now would release less

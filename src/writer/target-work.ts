@@ -28,8 +28,8 @@ export class TargetWork {
     if (this.#haveMoved()) this.#show()
   }
 
-  /** As far as they show, the targets hold nothing. */
-  get isNoneLeft (): boolean { return this.#backlogs.every((backlog) => backlog.isEmpty) }
+  /** As far as they show, the targets hold nothing that is still to come. */
+  get isNoneLeft (): boolean { return this.#backlogs.every((backlog) => backlog.isOver) }
 
   /** A target, or a stage of it, was destroyed with lines that it had not written. */
   get isCutOff (): boolean { return this.#backlogs.some((backlog) => backlog.isCutOff) }
@@ -40,8 +40,10 @@ export class TargetWork {
   /**
    * The targets have been told to end, and may be at work on what does not show: a busy event loop can be seen. From now on
    * it looks by itself, which holds the thread only as `ref` of what it returns is called.
+   *
+   * @param look called with each look
    */
-  watchClosing (): NodeJS.Timeout {
+  watchClosing (look: () => void): NodeJS.Timeout {
     const start = performance.now()
     let last = performance.eventLoopUtilization()
     let busyLooks = 0
@@ -52,6 +54,7 @@ export class TargetWork {
       busyLooks = utilization > LEAST_UTILIZATION ? busyLooks + 1 : 0
       const isBusy = busyLooks >= LEAST_BUSY_LOOKS && performance.now() - start <= MOST_CLOSING_MS
       if (this.#haveMoved() || isBusy) this.#show()
+      look()
     }, LOOK_MS).unref()
   }
 
@@ -75,7 +78,7 @@ class Backlog {
 
   get isCutOff (): boolean { return this.#stages.isCutOff }
 
-  get isEmpty (): boolean { return this.#stages.isEmpty }
+  get isOver (): boolean { return this.#stages.isOver }
 
   /** Whether something has moved on since the last look: a stage holds less, and none before it more, or had enough and has room again. */
   hasMoved (): boolean {

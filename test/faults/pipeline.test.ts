@@ -1,10 +1,12 @@
 import { closeSync, constants, existsSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { check, finish, load, logPath, makeFifo, open, read, Reader, until } from './support'
+import { runScript } from '../support/process'
+import { check, finish, load, logPath, makeFifo, numbered, open, read, Reader, until } from './support'
 
 const target = join(__dirname, 'target.js')
 const abstractTransport = JSON.stringify(require.resolve('pino-abstract-transport', { paths: [require.resolve('pino')] }))
+const sonicBoom = JSON.stringify(require.resolve('sonic-boom', { paths: [require.resolve('pino')] }))
 const numbers = (count: number): Set<number> => new Set(Array.from({ length: count }, (_, n) => n))
 
 const STAGES = {
@@ -174,13 +176,29 @@ test('a pipeline in which a stage gathers more lines than the ring holds gets th
 
 test('a stage that gathers lines for its flush is asked to hand them on by a flush, and where the ring has no room', async () => {
   const path = logPath()
-  const { stream } = open({ target: 'pino-pretty', options: { destination: path, minLength: 1e6, colorize: false, sync: false }, capacity: '64kb', onFull: 'block' })
+  const gathering = stageFile(path, `
+    const { PassThrough } = require('node:stream')
+    const SonicBoom = require(${sonicBoom})
+    module.exports = ({ path }) => {
+      const stream = new PassThrough()
+      stream.pipe(new SonicBoom({ dest: path, minLength: 1e6, maxWrite: 2e6 }))
+      return stream
+    }`)
+  const { stream } = open({ target: gathering, options: { path }, capacity: '64kb', onFull: 'block' })
   await load(stream, 0, 10)
   expect(await new Promise((resolve) => stream.flush(resolve))).toBeUndefined()
-  expect(read(path).match(/n: \d+/g)).toHaveLength(10)
+  expect(check(read(path)).numbers).toEqual([...numbers(10)])
   await load(stream, 10, 2000)
   await finish(stream)
-  expect(read(path).match(/n: \d+/g)).toHaveLength(2000)
+  expect(check(read(path)).numbers).toEqual([...numbers(2000)])
+})
+
+/** Passes lines on, and tells when it has closed. */
+const closingStage = (path: string): { target: string } => ({
+  target: stageFile(path, `
+    const { writeFileSync } = require('node:fs')
+    const { PassThrough } = require('node:stream')
+    module.exports = () => new PassThrough().on('close', () => writeFileSync(${JSON.stringify(`${path}.closed`)}, ''))`)
 })
 
 test('a pipeline that closes with its first stage ends when the last one has written what it holds', async () => {
@@ -188,11 +206,7 @@ test('a pipeline that closes with its first stage ends when the last one has wri
   const reader = new Reader(path)
   const filler = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
   expect(writeSync(filler, '\n'.repeat(65_536))).toBe(65_536)
-  const first = stageFile(path, `
-    const { writeFileSync } = require('node:fs')
-    const { PassThrough } = require('node:stream')
-    module.exports = () => new PassThrough().on('close', () => writeFileSync(${JSON.stringify(`${path}.closed`)}, ''))`)
-  const { stream, errors } = open({ pipeline: [{ target: first }, { target: 'pino-pretty', options: { destination: path, minLength: 4096, colorize: false, sync: false } }] })
+  const { stream, errors } = open({ pipeline: [closingStage(path), { target: 'pino-pretty', options: { destination: path, colorize: false, sync: false } }] })
   await load(stream, 0, 100)
   const closed = finish(stream)
   await until(() => existsSync(`${path}.closed`))
@@ -202,4 +216,69 @@ test('a pipeline that closes with its first stage ends when the last one has wri
   closeSync(filler)
   expect(errors).toEqual([])
   expect(reader.text.match(/n: \d+/g)).toHaveLength(100)
+})
+
+test('what a stage kept for so long that its space was given back is waited for by an end', async () => {
+  const path = logPath()
+  const first = closingStage(path)
+  const last = join(dirname(path), 'last.js')
+  writeFileSync(last, `
+    const { appendFileSync, existsSync } = require('node:fs')
+    const { Writable } = require('node:stream')
+    module.exports = ({ path }) => new Writable({
+      highWaterMark: 1e9,
+      write (chunk, encoding, callback) {
+        const timer = setInterval(() => {
+          if (!existsSync(path + '.go')) return
+          clearInterval(timer)
+          appendFileSync(path, chunk)
+          callback()
+        }, 5)
+      }
+    })`)
+  const { stream, errors } = open({ pipeline: [first, { target: last, options: { path } }], capacity: '64kb' })
+  await load(stream, 0, 400)
+  await until(() => stream.stats().used === 0)
+  const closed = finish(stream)
+  await until(() => existsSync(`${path}.closed`))
+  writeFileSync(`${path}.go`, '')
+  await closed
+  expect(errors).toEqual([])
+  expect(check(read(path)).numbers).toEqual([...numbers(400)])
+})
+
+test('what a stage kept for so long is counted where the process leaves without it', async () => {
+  const path = logPath()
+  const pipeline = [closingStage(path), { target, options: { path, stallsUntil: `${path}.go` } }]
+  const { stderr } = await runScript(`
+    const stream = require('pino-pinned').transport({ pipeline: ${JSON.stringify(pipeline)}, capacity: '64kb', exitTimeout: 100 })
+    for (let n = 0; n < 200; n++) stream.write(\`{"level":30,"n":\${n},"text":"\${'x'.repeat(100)}"}\\n\`)
+    setInterval(() => { if (stream.ready && stream.stats().used === 0) process.exit() }, 10)`)
+  expect(stderr).toContain('one of the targets went without up to 200 lines')
+})
+
+test('an end asks a SonicBoom to hand on what it gathers where nobody else will', async () => {
+  const path = logPath()
+  const gathering = stageFile(path, `
+    const { PassThrough } = require('node:stream')
+    const SonicBoom = require(${sonicBoom})
+    module.exports = ({ path }) => {
+      const stream = new PassThrough()
+      stream.pipe(new SonicBoom({ dest: path, minLength: 1e6, maxWrite: 2e6 }), { end: false })
+      return stream
+    }`)
+  const { stream, errors } = open({ target: gathering, options: { path } })
+  await load(stream, 0, 10)
+  await finish(stream)
+  expect(errors).toEqual([])
+  expect(check(read(path)).numbers).toEqual([...numbers(10)])
+})
+
+test.each(['closes early', 'throws', "emits 'error'"])('one of several targets that %s after all were told to end is handed its lines again, as are the others', async (dies) => {
+  const path = logPath()
+  const { stream, restarts, errors } = open({ targets: [{ target, options: { path, dies, at: 100 } }, { target, options: { path: `${path}.second` } }] })
+  for (let n = 0; n < 200; n++) stream.write(numbered(n, 0))
+  await finish(stream)
+  expect({ restarts, errors }).toEqual({ restarts: [1], errors: [] })
+  for (const file of [path, `${path}.second`]) expect(new Set(check(read(file)).numbers)).toEqual(numbers(200))
 })
