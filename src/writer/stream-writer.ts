@@ -54,6 +54,7 @@ export class StreamWriter {
   readonly #rests = new Map<RingOutlet, { published: number, patience: Patience }>()
 
   readonly #turns: Turns
+  readonly #onOwed = (lines: number): void => { Atomics.add(this.#thread.block, WriterWord.Untold, lines) }
 
   constructor (thread: WriterThread, settings: Omit<TargetSink, 'options'>) {
     this.#thread = thread
@@ -104,8 +105,6 @@ export class StreamWriter {
     process.on('exit', () => this.#exits())
     this.#thread.ready()
   }
-
-  readonly #onOwed = (lines: number): void => { Atomics.add(this.#thread.block, WriterWord.Untold, lines) }
 
   /** The writer before this one owed a target a notice. Some of those lines, which it had not let go of, come again. */
   #tellOfOwed (): void {

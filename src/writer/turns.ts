@@ -114,11 +114,10 @@ export class Turns {
     this.#wait = undefined
   }
 
-  /** Ends the text of a ring that is about to be given back: nobody would know of it any more. */
+  /** Ends the text of a ring that is about to be given back: the next writer would not know of it. */
   endGone (): void {
-    if (this.#last?.isDone !== true) return
-    if (this.#last.consumer.gatherNewline()) this.#close(this.#last)
-    this.#last = undefined
+    const last = this.#last
+    if (last?.consumer.isInsideText === true && last.isDone && last.consumer.gatherNewline()) this.#close(last)
   }
 
   /** Ends a line that will not be finished any more. */
