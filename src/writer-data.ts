@@ -56,8 +56,8 @@ export type WriterMessage =
   | { code: 'RINGS' }
   /** To be emitted by the stream. */
   | { code: 'EVENT', name: string, args: unknown }
-  /** Something the user should know; logging goes on. A target that sends this leaves the details out. */
-  | { code: 'WARNING', err: Error, details?: ErrorDetails }
+  /** Something the user should know; logging goes on. It may be of `lines` that the log goes without. A target that sends this leaves the details out. */
+  | { code: 'WARNING', err: Error, details?: ErrorDetails, lines?: number }
   /** The sink failed for good (`isFinal`), or the target did and a new one may do better. A target that sends this leaves that word out. */
   | { code: 'ERROR', err: Error, isFinal?: boolean, details?: ErrorDetails }
 

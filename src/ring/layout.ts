@@ -148,6 +148,8 @@ export const enum WriterWord {
   /** 1 when the thread that owns the writer is gone. Written as that thread's environment is torn down. */
   OwnerGone = 23,
 
+  /** Lines that the log goes without and that warnings tell of, which the writer sent to its owner: a running count over all generations. Written by the writer. */
+  WarnedOf = 47,
   /** A `WriterState`. Written by the writer; put back to `Starting` by its owner while there is no writer. */
   State = 48,
   /** The generation whose thread is up and has opened its sink. Written by the writer. */

@@ -212,8 +212,8 @@ export class RingStream extends StreamWithMetadata implements SupervisorHost {
 
   #giveUp (): void {
     const linesLeft = this.#port.linesLeft + this.#writer.othersLinesLeft
-    const { closingTarget } = this.#writer
-    if (closingTarget !== undefined) this.#failed(notClosed(closingTarget, linesLeft + this.#writer.untold))
+    const { closingTarget, untold = 0 } = this.#writer
+    if (closingTarget !== undefined) this.#failed(notClosed(closingTarget, linesLeft + untold))
     else if (linesLeft > 0) this.#failed(leftInRing('end', linesLeft, this.#writer.stalledBy))
     else this.#finish() // what does not end has none to lose
     this.#writer.abandon()

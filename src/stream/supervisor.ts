@@ -62,6 +62,8 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   #isRef = false
   #isShared = false
   #isEndWanted = false
+  /** Of what `WriterWord.WarnedOf` counts, as many have been heard of. */
+  #heardOf = 0
   /** The last message that the stream sent to the target, for its successor. */
   #config: unknown
 
@@ -96,6 +98,10 @@ export class Supervisor extends WriterBlock implements WriterAccess {
   get closingTarget (): string | undefined {
     const isClosing = Atomics.load(this.block, WriterWord.Closing) === this.#generation && !this.hasEnded
     return isClosing ? nameOfSink(this.#settings.sink) : undefined
+  }
+
+  get untold (): number {
+    return Atomics.load(this.block, WriterWord.Untold) + ((Atomics.load(this.block, WriterWord.WarnedOf) - this.#heardOf) | 0)
   }
 
   /** The writer's thread is gone, and no other will come. */
@@ -284,7 +290,11 @@ export class Supervisor extends WriterBlock implements WriterAccess {
         return host?.onReady()
       case 'RINGS': return this.#roster.look()
       case 'EVENT': return host?.onEvent(message.name, Array.isArray(message.args) ? message.args : [message.args])
-      case 'WARNING': return host?.onWarning(Object.assign(asError(message.err), message.details), message.details === undefined)
+      case 'WARNING': {
+        const isTargets = message.details === undefined
+        if (!isTargets) this.#heardOf += message.lines ?? 0
+        return host?.onWarning(Object.assign(asError(message.err), message.details), isTargets)
+      }
       case 'ERROR':
         if (generation !== this.#generation) return // what its successor does is what counts
         this.#reason = Object.assign(asError(message.err), message.details)

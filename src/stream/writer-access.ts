@@ -44,6 +44,8 @@ export interface WriterAccess extends Keeper {
   readonly worker: Worker | undefined
   /** A target that has all lines, was told to end, and has not closed: what it holds nobody knows. Its owner says so. */
   readonly closingTarget?: string | undefined
+  /** Lines that one of several targets went without and nobody has heard of; and that it, or a stage, alone has. Its owner knows. */
+  readonly untold?: number
   /** Has everything taken to the sink; what comes then is the owner's to say. */
   end (): void
   /** Gives up a writer that does not end. */
@@ -55,8 +57,6 @@ export interface WriterAccess extends Keeper {
   post (message: unknown, transferList?: readonly unknown[]): void
   /** Lines in the writer's other rings that the sink has not taken; known to its owner. */
   readonly othersLinesLeft: number
-  /** Lines that are in no ring any more, and that one of several targets, or a stage of one, may not have. */
-  readonly untold: number
   /** What the writer's other producers have done: known to its owner. */
   others (): { totals: Totals, producers: ProducerStats[] }
   ref (): void

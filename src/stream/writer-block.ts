@@ -54,9 +54,6 @@ export class WriterBlock {
     return count === 0 ? null : Array.from(this.block.subarray(WriterWord.PinnedCores, WriterWord.PinnedCores + count))
   }
 
-  /** Lines that one of several targets went without and was not told of; and that it, or a stage, alone has. */
-  get untold (): number { return Atomics.load(this.block, WriterWord.Untold) }
-
   get cpuMs (): number { return this.#counts[WriterCount.CpuMs]! }
 
   /** Makes the writer look at its rings and orders now. */

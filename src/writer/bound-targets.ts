@@ -43,6 +43,8 @@ export interface Bounds {
   readonly onUntold: (name: string, lines: number) => void
   /** So many more, or less, a target would miss if the thread died now, and nothing in the log would tell of them. */
   readonly onOwed: (lines: number) => void
+  /** So many of these, or less, were destroyed with a stream that kept them. */
+  readonly onLost: (lines: number) => void
 }
 
 const requireFile = createRequire(__filename)
@@ -192,6 +194,7 @@ class BoundTarget {
 
   settleEnd (): void {
     if (this.#alone === undefined) return
+    if (this.#kept > 0 && this.stages.isLost(this.#alone.way)) this.#bounds.onLost(this.#kept)
     this.#linesPassed = this.#alone.lines
     this.#isAlone(undefined)
   }
@@ -285,9 +288,11 @@ class BoundTarget {
     this.#owe()
   }
 
+  /** So many lines, at the most, it alone has. */
+  get #kept (): number { return this.#alone === undefined ? 0 : Math.max(0, this.#alone.lines - this.#linesPassed) }
+
   #owe (): void {
-    const kept = this.#alone === undefined ? 0 : Math.max(0, this.#alone.lines - this.#linesPassed)
-    const owed = this.#dropped + kept
+    const owed = this.#dropped + this.#kept
     this.#bounds.onOwed(owed - this.#owed)
     this.#owed = owed
   }

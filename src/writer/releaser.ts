@@ -40,6 +40,8 @@ interface Feeding {
   readonly onAnswer: () => void
   /** So many more lines, or less, are in no ring any more and may not have left the target. */
   readonly onOwed: (lines: number) => void
+  /** So many of these, or less, were destroyed with a stream that kept them. */
+  readonly onLost: (lines: number) => void
 }
 
 /** Gives back the space of lines in the rings when these have left the target, and sees to it that they do. */
@@ -99,7 +101,7 @@ export class Releaser {
 
   /** The target is over, and has handed on all. */
   releaseAll (): void {
-    this.#owe(0)
+    this.#settleOwed()
     for (const outlet of this.#feeding.thread.outlets) {
       outlet.consumer.ring.words[RingWord.Fed] = Fed.Nothing
       outlet.consumer.release()
@@ -150,10 +152,17 @@ export class Releaser {
   /** Whether a stage still keeps what it was found to keep for more lines. */
   get #isGathering (): boolean {
     if (this.#gathered !== undefined && this.#feeding.stages.havePassed(this.#gathered)) {
-      this.#gathered = undefined
-      this.#owe(0)
+      this.#settleOwed()
     }
     return this.#gathered !== undefined
+  }
+
+  /** What a stage was found to keep has left it, or is gone with it. */
+  #settleOwed (): void {
+    const { stages, onLost } = this.#feeding
+    if (this.#owed > 0 && this.#gathered !== undefined && stages.isLost(this.#gathered)) onLost(this.#owed)
+    this.#gathered = undefined
+    this.#owe(0)
   }
 
   #owe (lines: number): void {

@@ -69,12 +69,17 @@ export class Stages {
   /** Whether all that was given before a mark has left the last of the streams, or can't be seen any more. */
   havePassed (mark: StagesMark): boolean { return mark.ways.filter((way) => !hasPassed(way)).length === 0 }
 
+  /** Whether one of those on the way of that is cut off. */
+  isLost (mark: StagesMark): boolean { return mark.ways.some(({ sides }) => sides.some(({ stage }) => this.#isCutOff(stage))) }
+
   /** Whether it is a later stream than the first that has not handed on all of that. */
   haveLeftFirst (mark: StagesMark): boolean { return mark.ways.every((way) => hasPassed(way) || way.sides[way.at]!.stage !== this.#first) }
 
   /** Whether one of them ended by an error, or with something in it, before it had written all that it was given. */
-  get isCutOff (): boolean {
-    return this.streams.some((stage) => stage.destroyed === true && (this.#cutOff.has(stage) || ((stage.errored ?? null) !== null && !isFinishing(stage))))
+  get isCutOff (): boolean { return this.streams.some((stage) => this.#isCutOff(stage)) }
+
+  #isCutOff (stage: Stage): boolean {
+    return stage.destroyed === true && (this.#cutOff.has(stage) || ((stage.errored ?? null) !== null && !isFinishing(stage)))
   }
 
   /** Whether all say that they have written all that they were given. */

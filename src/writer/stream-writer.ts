@@ -55,6 +55,7 @@ export class StreamWriter {
 
   readonly #turns: Turns
   readonly #onOwed = (lines: number): void => { Atomics.add(this.#thread.block, WriterWord.Untold, lines) }
+  readonly #onLost = (lines: number): void => this.#thread.warnOf(lines, new Error(`a stream behind the target was destroyed with up to ${inLines(lines)} in it`))
 
   constructor (thread: WriterThread, settings: Omit<TargetSink, 'options'>) {
     this.#thread = thread
@@ -98,7 +99,8 @@ export class StreamWriter {
       isFull: () => this.#isFull,
       isOver: () => this.#isDead,
       onAnswer: () => this.#soon(),
-      onOwed: this.#onOwed
+      onOwed: this.#onOwed,
+      onLost: this.#onLost
     })
     for (const outlet of this.#thread.outlets) this.#giveUpRest(outlet)
     this.#startCarefully()
@@ -108,8 +110,10 @@ export class StreamWriter {
 
   /** The writer before this one owed a target a notice. Some of those lines, which it had not let go of, come again. */
   #tellOfOwed (): void {
-    const lines = Atomics.exchange(this.#thread.block, WriterWord.Untold, 0)
-    if (lines > 0) this.#thread.warn(new Error(`one of the targets went without up to ${lines} ${lines === 1 ? 'line' : 'lines'} when the log writer died`))
+    const { block } = this.#thread
+    const lines = Atomics.load(block, WriterWord.Untold)
+    if (lines > 0) this.#thread.warnOf(lines, new Error(`one of the targets went without up to ${inLines(lines)} when the log writer died`))
+    Atomics.sub(block, WriterWord.Untold, lines) // last: at no moment does neither count have them
   }
 
   #boundTargets (filename: string): BoundTargets {
@@ -120,8 +124,9 @@ export class StreamWriter {
       isEnding: () => this.#thread.isEnding,
       formatNotice: targetNotice(data.dropNotice),
       onStalled: (name) => this.#thread.warn(new Error(`the target ${name} does not keep up: until it does, what is too much for it is dropped`)),
-      onUntold: (name, lines) => this.#thread.warn(new Error(`the target ${name} went without ${lines} ${lines === 1 ? 'line' : 'lines'}`)),
-      onOwed: this.#onOwed
+      onUntold: (name, lines) => this.#thread.warnOf(lines, new Error(`the target ${name} went without ${inLines(lines)}`)),
+      onOwed: this.#onOwed,
+      onLost: this.#onLost
     })
   }
 
@@ -267,9 +272,7 @@ export class StreamWriter {
       const rest = decoder.end()
       if (rest.length > 0) this.#target.write(rest)
     }
-    const untold = Atomics.load(this.#thread.block, WriterWord.Untold)
     this.#several.tellUntold()
-    Atomics.store(this.#thread.block, WriterWord.Untold, untold) // a thread that leaves hears no warning, and looks here
     const watch = this.#work.watchClosing(() => { if (!this.#isDead) this.#failIfCutOff() })
     // Of a target that never calls back the event loop is empty; a thread that ends before the target has closed counts as dead.
     process.on('beforeExit', () => { if (!this.#isNoneLeft) watch.ref() })
@@ -330,3 +333,5 @@ export class StreamWriter {
     setImmediate(() => process.exit(1))
   }
 }
+
+function inLines (lines: number): string { return `${lines} ${lines === 1 ? 'line' : 'lines'}` }

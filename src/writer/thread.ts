@@ -193,7 +193,13 @@ export class WriterThread {
 
   warn (error: Error): void { this.#tell('WARNING', error) }
 
-  #tell (code: 'ERROR' | 'WARNING', err: Error, more: { isFinal?: boolean } = {}): void {
+  /** Of lines that the log goes without: a process that leaves before it hears of them knows how many. */
+  warnOf (lines: number, error: Error): void {
+    Atomics.add(this.block, WriterWord.WarnedOf, lines)
+    this.#tell('WARNING', error, { lines })
+  }
+
+  #tell (code: 'ERROR' | 'WARNING', err: Error, more: { isFinal?: boolean, lines?: number } = {}): void {
     const details = detailsOf(err)
     try {
       this.post({ code, err, details, ...more })

@@ -257,6 +257,39 @@ test('what a stage kept for so long is counted where the process leaves without 
   expect(stderr).toContain('one of the targets went without up to 200 lines')
 })
 
+test.each(['alone', 'one of several targets'])('(%s): what a stage kept for so long, and is destroyed with, is told', async (how) => {
+  const path = logPath()
+  const file = stageFile(path, `
+    const { existsSync } = require('node:fs')
+    const { PassThrough, Writable } = require('node:stream')
+    module.exports = ({ path }) => {
+      const stream = new PassThrough()
+      const kept = new Writable({ highWaterMark: 1e6, write () {} })
+      stream.pipe(kept)
+      const timer = setInterval(() => {
+        if (!existsSync(path + '.go')) return
+        clearInterval(timer)
+        kept.destroy()
+        setImmediate(() => stream.resume()) // behind the pipe's end
+      }, 5)
+      return stream
+    }`)
+  const one = { target: file, options: { path } }
+  const options = { ...(how === 'alone' ? one : { targets: [{ target, options: { path: `${path}.second` } }, one] }), capacity: '64kb' }
+  const { code, stderr } = await runScript(`
+    const { writeFileSync } = require('node:fs')
+    const stream = require('pino-pinned').transport(${JSON.stringify(options)})
+    for (let n = 0; n < 200; n++) stream.write(\`{"level":30,"n":\${n},"text":"\${'x'.repeat(100)}"}\\n\`)
+    const timer = setInterval(() => {
+      if (stream.stats().linesWritten < 200) return
+      clearInterval(timer)
+      writeFileSync(${JSON.stringify(`${path}.go`)}, '')
+      process.once('warning', () => stream.end())
+    }, 10)`)
+  expect(code).toBe(0)
+  expect(stderr.match(/Warning: .*|Error: .*|went without.*|.*left.*/g)).toEqual(['Error: a stream behind the target was destroyed with up to 200 lines in it'])
+})
+
 test('an end asks a SonicBoom to hand on what it gathers where nobody else will', async () => {
   const path = logPath()
   const gathering = stageFile(path, `

@@ -481,6 +481,7 @@ test('one of several targets that is slow, and goes without lines, is told of ea
 
 test.each([
   ['goes on behind a writer that died', "stream.on('writer-restart', () => { process.exitCode = 0 }); stream.worker.terminate()", /Error: one of the targets went without up to (\d+) lines when the log writer died/],
+  ['would go on behind a writer that died as the process left', 'stream.worker.terminate(); process.exit()', /^pino-pinned: one of the targets went without up to (\d+) lines/m],
   ['ends with the process', 'process.exit()', /^pino-pinned: one of the targets went without up to (\d+) lines/m]
 ])('what one of several targets went without is told where its log %s', async (_, then, told) => {
   const targets = [{ target, options: { path: logPath(), neverCallsBack: true } }, { target: 'pino/file', options: { destination: logPath() } }]
@@ -532,6 +533,27 @@ test('what one of several targets went without is a warning where no line can te
   const lines = Number(/the target .*target\.js went without (\d+) lines/.exec(stderr)?.[1])
   expect(lines).toBeGreaterThan(3000)
   expect(lines).toBeLessThan(5000)
+})
+
+test('what one of several targets went without is told where the process leaves before it can hear of it', async () => {
+  const path = logPath()
+  const targets = [{ target, options: { path, stallsUntil: `${path}.go` } }, { target: 'pino/file', options: { destination: logPath() } }]
+  const { stdout, stderr } = await runScript(`
+    const { existsSync, writeFileSync } = require('node:fs')
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ targets: ${JSON.stringify(targets)}, capacity: '64kb', dropNotice: false })
+    let n = 0
+    const timer = setInterval(() => { for (let lines = 0; lines < 30; lines++) stream.write(numbered(n++)) }, 4)
+    process.once('warning', () => setTimeout(() => { // the stalled one goes without from now on
+      clearInterval(timer)
+      writeFileSync(${JSON.stringify(`${path}.go`)}, '')
+      while (!stream.flushSync() || !existsSync(${JSON.stringify(path)})); // it goes on, and no event tells of it any more
+      console.log(stream.stats().linesAccepted)
+      process.exit()
+    }, 500))`)
+  const missing = Number(stdout) - check(read(path)).numbers.length
+  expect(missing).toBeGreaterThan(100)
+  expect(Number(/^pino-pinned: one of the targets went without up to (\d+) lines/m.exec(stderr)?.[1])).toBe(missing)
 })
 
 test('a target that had enough for a long time gets every line accepted when it takes lines again', async () => {

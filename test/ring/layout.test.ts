@@ -65,6 +65,7 @@ const blockWords: Word[] = [
   i32('Taken', WriterWord.Taken, 'writer'),
   i32('Closing', WriterWord.Closing, 'writer'),
   i32('Untold', WriterWord.Untold, 'writer'),
+  i32('WarnedOf', WriterWord.WarnedOf, 'writer'),
   f64('CpuMs', WriterCount.CpuMs, 'writer'),
   i32('PinnedCores', WriterWord.PinnedCores, 'writer', MOST_PINNED_CORES),
   i32('Seats', WriterWord.Seats, 'everybody', MOST_ATTACHED_RINGS)
