@@ -5,7 +5,7 @@ const fs = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 
-/** Sinks for the chaos run. Each gets worse and is mended, and at the end gives all the text that reached it. */
+/** Sinks for the chaos run. Each gets worse and is mended, and at the end of a stream's life gives all the text that reached it. */
 
 class Sink {
   directory = fs.mkdtempSync(join(tmpdir(), 'pino-pinned-chaos-'))
@@ -15,8 +15,6 @@ class Sink {
   mostRepeated ({ restarts }) { return restarts }
   /** Every line dropped is told of, once. */
   demandTold ({ told }, { linesDropped }, demand) { demand(told === linesDropped, `told ${told} = dropped ${linesDropped}`) }
-  hurt () {}
-  get isNearlyFull () { return fs.statSync(this.path, { throwIfNoEntry: false })?.size > 16e6 }
   takeText () {
     if (!fs.existsSync(this.path)) return '' // no line in a target's whole life
     const text = fs.readFileSync(this.path, 'utf8')
@@ -53,7 +51,6 @@ class Disk extends Sink {
 /** A FIFO whose reader stops and goes on. */
 class Pipe extends Sink {
   #chunks = []
-  #bytes = 0
   #isStalled = false
   #buffer = Buffer.alloc(65536)
   #fd
@@ -73,18 +70,15 @@ class Pipe extends Sink {
         return // nothing there
       }
       this.#chunks.push(Buffer.from(this.#buffer.subarray(0, count)))
-      this.#bytes += count
     }
   }
 
   worsen () { this.#isStalled = true }
   mend () { this.#isStalled = false }
-  get isNearlyFull () { return this.#bytes > 16e6 }
   takeText () {
     this.#read()
     const text = Buffer.concat(this.#chunks).toString()
     this.#chunks = []
-    this.#bytes = 0
     return text
   }
 
@@ -117,7 +111,6 @@ class Target extends Sink {
 
   worsen () { fs.writeFileSync(this.#stall, '') }
   mend () { fs.rmSync(this.#stall, { force: true }) }
-  hurt (stream, how) { stream.emit('message', { die: how }) }
 }
 
 module.exports = { Disk, Pipe, Target }

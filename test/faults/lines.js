@@ -2,6 +2,9 @@
 
 /** Numbered lines that a checker can hold against what arrived: in tests, in programs they start, and in the chaos run. */
 
+/** How long the long ones among them are, where there are such. */
+const LONG_BYTES = 20_000
+
 /** A line that carries its number, with a length that follows from it: from 20 bytes to 200, now and then some kB. */
 function numbered (n, longBytes = 0) {
   const padding = longBytes > 0 && n % 50 === 0 ? longBytes : (n * 37) % 180
@@ -45,4 +48,4 @@ function check (text, longBytes = 0) {
   return found
 }
 
-module.exports = { numbered, check }
+module.exports = { LONG_BYTES, numbered, check }

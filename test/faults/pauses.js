@@ -11,13 +11,11 @@ const KINDS = ['line', 'turn']
 const CLOCKS = { time: () => performance.now(), CPU: threadCpuMs }
 const PERCENTILES = [99, 99.9, 99.99, 100]
 
-/** How long a thread was held at one go, over rounds. */
+/** How long this thread was held at one go, over rounds. */
 class Pauses {
   #histograms = {}
   #start = {}
-  /** The longest of the present round, by either clock; and of each round before. */
   #longest = { time: 0, CPU: 0 }
-  rounds = []
 
   constructor () {
     for (const kind of KINDS) for (const clock in CLOCKS) this.#histograms[kind + clock] = createHistogram()
@@ -33,22 +31,28 @@ class Pauses {
     }
   }
 
+  /** The longest of the round that ends, by either clock, in milliseconds. */
   endRound () {
-    this.rounds.push(this.#longest)
+    const longest = this.#longest
     this.#longest = { time: 0, CPU: 0 }
+    return longest
   }
 
-  /** In milliseconds. */
-  percentiles (kind, clock) {
-    const histogram = this.#histograms[kind + clock]
-    return PERCENTILES.map((percentile) => (percentile === 100 ? histogram.max : histogram.percentile(percentile)) / 1e6)
+  /** Of all rounds, by kind and clock: the percentiles in milliseconds. */
+  toJSON () {
+    const percentiles = (histogram) => PERCENTILES.map((percentile) => (percentile === 100 ? histogram.max : histogram.percentile(percentile)) / 1e6)
+    return Object.fromEntries(Object.entries(this.#histograms).map(([name, histogram]) => [name, percentiles(histogram)]))
   }
 }
 
 /** Whose pauses they are. */
 const TITLES = { ours: 'ours', noOp: 'a no-op stream', thread: 'a no-op stream and a bare thread' }
 
-/** How the longest pauses of the rounds compare: medians, and in how many pairs of rounds ours was the longer one. */
+/**
+ * How the longest pauses of the rounds compare: medians, and in how many pairs of rounds ours was the longer one.
+ *
+ * @param pauses of ours and of each other kind: the longest of each of its `rounds`, and percentiles of `all`
+ */
 function compareLongest (pauses, kind, clock) {
   const longest = ({ rounds }) => rounds.map((round) => round[clock])
   const others = longest(pauses[kind])
@@ -68,7 +72,7 @@ function report (pauses) {
   const lines = [row('pauses of the main thread, ms', PERCENTILES.map((percentile) => percentile === 100 ? 'max' : `p${percentile}`))]
   for (const kind of KINDS) {
     for (const clock in CLOCKS) {
-      for (const who in pauses) lines.push(row(`a ${kind}, ${clock}, ${TITLES[who]}`, pauses[who].percentiles(kind, clock)))
+      for (const who in pauses) lines.push(row(`a ${kind}, ${clock}, ${TITLES[who]}`, pauses[who].all[kind + clock]))
     }
   }
   for (const clock in CLOCKS) {
