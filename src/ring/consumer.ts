@@ -1,13 +1,9 @@
-import { DATA_START, Ending, Flag, HEADER_BYTES, Kind, type Mark, readTotals, recordBytes, type Ring, RingCount, RingWord, writeTotals } from './layout'
+import { DATA_START, Flag, HEADER_BYTES, Kind, type Mark, readTotals, recordBytes, type Ring, RingCount, RingWord, writeTotals } from './layout'
 import { type GatherLines, GatheringTime, GatheringWord, type NativeHalf, nativeHalf } from './native-half'
-
-const NEWLINE = 10
+import { type FormatNotice, NEWLINE, Output } from './output'
 
 /** Behind a notice there mostly are whole lines again; behind a line without a newline, more of the kind. */
 const MOST_ASKED_IN_VAIN = 8
-
-/** Turns the counts of a `dropped` record (see `DROPPED_PAYLOAD_BYTES`) into a line of the log, or null for none. */
-export type FormatNotice = (counts: Float64Array) => string | null
 
 /**
  * The side of a ring that the writer owns: it takes records in batches and gives their space back.
@@ -16,13 +12,13 @@ export type FormatNotice = (counts: Float64Array) => string | null
  * again (`gatherUnderWay`), and goes on behind the last that the sink took.
  * A sink that confirms late may gather several batches before it releases up to a `mark`.
  */
-export class Consumer implements Mark {
+export class Consumer {
   readonly ring: Ring
   readonly #words: Int32Array
   readonly #counts: Float64Array
   readonly #bytes: Buffer
   readonly #mask: number
-  readonly #formatNotice: FormatNotice
+  readonly #output: Output
   readonly #native: NativeHalf | null
 
   /** Which of the two totals holds. */
@@ -31,14 +27,9 @@ export class Consumer implements Mark {
   /** The producer's position as last read. */
   #published: number
 
-  /** Where the next batch starts, and the totals up to there. */
-  position: number
-  lines: number
-  bytes: number
-  skipped: number
-  outputEnds: number
-  /** The last time that was gathered; what follows it is as old. */
-  time: number
+  /** Where the next batch starts, and the bytes of output up to there. */
+  #position: number
+  #bytesBefore: number
 
   /** The batch under way: its bytes in the gather space, and how many of them the sink has taken. */
   #batchBytes = 0
@@ -52,20 +43,16 @@ export class Consumer implements Mark {
     this.#counts = ring.counts
     this.#bytes = ring.bytes
     this.#mask = ring.capacity - 1
-    this.#formatNotice = formatNotice
     this.#slot = Atomics.load(ring.words, RingWord.TotalsSlot)
     const totals = readTotals(ring.counts, this.#slot)
-    this.#released = this.#published = this.position = totals.position
-    this.lines = totals.lines
-    this.bytes = totals.bytes
-    this.skipped = totals.skipped
-    this.outputEnds = totals.outputEnds
-    this.time = totals.time
-    this.#tell(this) // a writer before this one may have died before it could
+    this.#output = new Output(ring, formatNotice, totals)
+    this.#released = this.#published = this.#position = totals.position
+    this.#bytesBefore = totals.bytes
+    this.#tell(totals) // a writer before this one may have died before it could
     const base = Atomics.load(ring.words, RingWord.BatchBase)
-    if (base === this.#baseOf(this.position)) this.#batchTaken = Atomics.load(ring.words, RingWord.BatchTaken)
+    if (base === this.#baseOf(this.#position)) this.#batchTaken = Atomics.load(ring.words, RingWord.BatchTaken)
     // The sink has the newline that ends this ring's text; the writer that put it there did not get to say so.
-    else if (base === this.#baseOfNewline(this.position) && Atomics.load(ring.words, RingWord.BatchTaken) > 0) this.#newlineTaken()
+    else if (base === this.#baseOfNewline(this.#position) && Atomics.load(ring.words, RingWord.BatchTaken) > 0) this.#newlineTaken()
   }
 
   /**
@@ -86,29 +73,35 @@ export class Consumer implements Mark {
     this.#published = Atomics.load(this.#words, RingWord.Published)
     const used = (this.#published - this.#released) | 0
     if (used > this.#words[RingWord.HighWater]!) this.#words[RingWord.HighWater] = used
-    return (this.#published - this.position) | 0
+    return (this.#published - this.#position) | 0
   }
 
   /** Bytes gathered and not yet released. */
-  get held (): number { return (this.position - this.#released) | 0 }
+  get held (): number { return (this.#position - this.#released) | 0 }
 
   /** Whether the output ends inside a line whose producer will publish no more: `gather` then ends it with a newline. */
   get mustClose (): boolean {
     // Looks at the ring after the word: what was published before the word was set must be seen.
-    return (this.outputEnds & Ending.InsideLine) !== 0 && Atomics.load(this.#words, RingWord.ProducerDone) === 1 && this.available === 0
+    return this.isInsideLine && Atomics.load(this.#words, RingWord.ProducerDone) === 1 && this.available === 0
   }
 
   /** Whether the output ends inside a line of which more parts may come. */
-  get isInsideLine (): boolean { return (this.outputEnds & Ending.InsideLine) !== 0 }
+  get isInsideLine (): boolean { return this.#output.isInsideLine }
 
   /** Whether the output ends in text without a newline. */
-  get isInsideText (): boolean { return (this.outputEnds & Ending.InsideText) !== 0 }
+  get isInsideText (): boolean { return this.#output.isInsideText }
+
+  /** Lines given up so far. */
+  get skipped (): number { return this.#output.skipped }
 
   /** Whether a writer before this one died with a part of a batch taken: that batch must come before any other ring's. */
   get isUnderWay (): boolean { return this.#batchTaken > 0 }
 
   /** Position after the last record that `available` saw. */
   get published (): number { return this.#published }
+
+  /** Position up to which it was gathered. */
+  get position (): number { return this.#position }
 
   /** Position up to which space was given back. */
   get released (): number { return this.#released }
@@ -130,22 +123,23 @@ export class Consumer implements Mark {
    * @returns false if there was nothing to gather
    */
   gather (mostLines = Infinity, until = Infinity, enoughBytes = Infinity, isWhole = false): boolean {
-    const start = this.position
+    const start = this.#position
     if (this.available === 0) {
       if (!this.mustClose) return false
-      this.#begin(start, this.#closeLine(this.ring.gatherStart))
+      this.#begin(start, this.#output.closeLine(this.ring.gatherStart))
       return true
     }
     const words = this.#words
-    const linesStop = this.lines + mostLines
+    const output = this.#output
+    const linesStop = output.lines + mostLines
     let position = start
     let to = this.ring.gatherStart
     const enough = this.ring.gatherStart + enoughBytes
     let longLine: Mark | undefined
     let longLineAt = to
     let mayAsk = mostLines === Infinity ? MOST_ASKED_IN_VAIN : 0
-    while (position !== this.#published && this.lines < linesStop && to < enough) {
-      if (mayAsk > 0 && this.#native !== null && !this.isInsideLine) {
+    while (position !== this.#published && output.lines < linesStop && to < enough) {
+      if (mayAsk > 0 && this.#native !== null && !output.isInsideLine) {
         if (this.#gatherLines(this.#native, position, to, until, enough)) {
           const { gathering } = this.#native
           position = gathering[GatheringWord.Position]!
@@ -163,16 +157,17 @@ export class Consumer implements Mark {
         longLine = { ...this.mark(), position }
         longLineAt = to
       }
-      const next = this.#append(place + HEADER_BYTES, size, meta, to)
+      const next = output.append(place + HEADER_BYTES, size, meta, to)
       if (next < 0) break
       const isNotice = next > to && (meta & 0xFF) === Kind.Dropped
       to = next
       position = (position + recordBytes(size)) | 0
       if (isNotice && mostLines !== Infinity) break
     }
-    this.position = position
-    if (longLine !== undefined && this.isInsideLine && (longLine.position !== start || this.#mayComeWhole(start))) {
-      Object.assign(this, longLine)
+    this.#position = position
+    if (longLine !== undefined && output.isInsideLine && (longLine.position !== start || this.#mayComeWhole(start))) {
+      this.#position = longLine.position
+      output.goBack(longLine)
       to = longLineAt
       if (longLine.position === start) return false
     }
@@ -182,15 +177,12 @@ export class Consumer implements Mark {
 
   /** Has the native half gather what it knows, whole lines; returns whether there were any. Where they end stands in `gathering`. */
   #gatherLines ({ gatherLines, gathering, times }: NativeHalf, position: number, to: number, until: number, enough: number): boolean {
-    times[GatheringTime.Last] = this.time
+    times[GatheringTime.Last] = this.#output.time
     times[GatheringTime.Until] = until
     gathering[GatheringWord.Enough] = Math.min(enough, this.ring.gatherEnd)
     gatherLines(this.#words, gathering, position, this.#published, to)
     if (gathering[GatheringWord.Position] === position) return false
-    const lines = gathering[GatheringWord.Lines]!
-    this.lines += lines
-    if (lines > 0) this.outputEnds = Ending.AtLineStart
-    this.time = times[GatheringTime.Last]!
+    this.#output.tookWhole(gathering[GatheringWord.Lines]!, times[GatheringTime.Last]!)
     return true
   }
 
@@ -206,7 +198,7 @@ export class Consumer implements Mark {
 
   /** Whether the next record that does not go on with the line under way ends it, or begins another; 0 if there is none. */
   get #nextEdge (): Flag | 0 {
-    for (let position = this.position; position !== this.#published;) {
+    for (let position = this.#position; position !== this.#published;) {
       const place = DATA_START + (position & this.#mask)
       const meta = this.#words[(place >> 2) + 1]!
       const flags = meta >> 16
@@ -222,16 +214,16 @@ export class Consumer implements Mark {
 
   /** When the next record was published, as its producer says; undefined if there is none. */
   get headTime (): number | undefined {
-    return this.available === 0 ? undefined : this.#timeAt(DATA_START + (this.position & this.#mask))
+    return this.available === 0 ? undefined : this.#timeAt(DATA_START + (this.#position & this.#mask))
   }
 
   #timeAt (place: number): number {
-    return (this.#words[(place >> 2) + 1]! & 0xFF) === Kind.Time ? this.#counts[(place + HEADER_BYTES) / 8]! : this.time
+    return (this.#words[(place >> 2) + 1]! & 0xFF) === Kind.Time ? this.#counts[(place + HEADER_BYTES) / 8]! : this.#output.time
   }
 
   #begin (start: number, to: number): void {
     this.#batchBytes = to - this.ring.gatherStart
-    this.bytes += this.#batchBytes
+    this.#bytesBefore += this.#batchBytes
     this.#setBase(this.#baseOf(start))
   }
 
@@ -252,34 +244,22 @@ export class Consumer implements Mark {
    * @returns false if the output is at the start of a line
    */
   gatherNewline (): boolean {
-    if (!this.isInsideText) {
-      if (this.isInsideLine) this.#giveLineUp()
-      return false
-    }
-    if (this.isInsideLine) this.#giveLineUp()
-    this.outputEnds &= ~Ending.InsideText
+    const { isInsideText } = this
+    this.cutOff()
+    if (!isInsideText) return false
     this.#bytes[this.ring.gatherStart] = NEWLINE
     this.#batchBytes = 1
-    this.bytes++
-    this.#setBase(this.#baseOfNewline(this.position))
+    this.#bytesBefore++
+    this.#setBase(this.#baseOfNewline(this.#position))
     return true
   }
 
   /** What this ring left unfinished, under a writer of another owner, other rings' output has followed since. */
-  cutOff (): void {
-    if (this.isInsideLine) this.#giveLineUp()
-    this.outputEnds &= ~Ending.InsideText
-  }
-
-  #giveLineUp (): void {
-    this.skipped++
-    this.outputEnds = Ending.InsideGivenUp | (this.outputEnds & Ending.InsideText)
-  }
+  cutOff (): void { this.#output.cutOff() }
 
   #newlineTaken (): void {
-    if (this.isInsideLine) this.#giveLineUp()
-    this.outputEnds &= ~Ending.InsideText
-    this.bytes++
+    this.cutOff()
+    this.#bytesBefore++
     this.release()
   }
 
@@ -321,29 +301,29 @@ export class Consumer implements Mark {
     const words = this.#words
     let notice: string | null = null
     for (let isLast = false; !isLast && notice === null && this.available > 0;) {
-      const place = DATA_START + (this.position & this.#mask)
+      const place = DATA_START + (this.#position & this.#mask)
       const size = words[place >> 2]!
       const meta = words[(place >> 2) + 1]!
-      if ((meta & 0xFF) === Kind.Dropped) notice = this.#noticeOf(place + HEADER_BYTES, size)
+      if ((meta & 0xFF) === Kind.Dropped) notice = this.#output.noticeOf(place + HEADER_BYTES, size)
       isLast = (meta & 0xFF) === Kind.Line && (meta >> 16 & Flag.Last) !== 0
-      this.position = (this.position + recordBytes(size)) | 0
+      this.#position = (this.#position + recordBytes(size)) | 0
     }
-    if ((this.outputEnds & Ending.InsideGivenUp) !== 0) this.outputEnds = Ending.AtLineStart // the rest of one that counts as skipped
-    else if (notice === null) this.skipped++
+    this.#output.leftOut(notice !== null)
     this.release()
     return notice
   }
 
   /** How far `gather` has come, to release up to there later. */
   mark (): Mark {
-    return { position: this.position, lines: this.lines, bytes: this.bytes, skipped: this.skipped, outputEnds: this.outputEnds, time: this.time }
+    const { lines, skipped, ends, time } = this.#output
+    return { position: this.#position, lines, bytes: this.#bytesBefore, skipped, outputEnds: ends, time }
   }
 
   /**
    * Gives space back, up to what was gathered last or up to a mark. The thread may be terminated at any step of it: one
    * store decides whether a line counts as written, and its batch as done.
    */
-  release (mark: Mark = this): void {
+  release (mark = this.mark()): void {
     const slot = 1 - this.#slot
     writeTotals(this.#counts, slot, mark)
     // Pairs with the load in a successor's constructor: the totals are written before they hold.
@@ -365,61 +345,5 @@ export class Consumer implements Mark {
     // Pairs with the load in Producer.#refresh: the bytes were read before their space is given back.
     Atomics.store(words, RingWord.Released, position)
     if (Atomics.load(words, RingWord.ProducerWaits) === 1) Atomics.notify(words, RingWord.Released)
-  }
-
-  /** The one place that knows kinds. Appends a record's output at `to`; returns its end, or -1 if it does not fit. */
-  #append (payload: number, size: number, meta: number, to: number): number {
-    switch (meta & 0xFF) {
-      case Kind.Line: {
-        const flags = meta >> 16
-        if (to + size + 1 > this.ring.gatherEnd) return -1
-        // A first part inside an unfinished line: its producer gave up half way.
-        if ((flags & Flag.First) !== 0) to = this.#closeLine(to)
-        else if ((this.outputEnds & Ending.InsideGivenUp) !== 0) return this.#leaveOut(flags, to)
-        this.#bytes.copyWithin(to, payload, payload + size)
-        const isWhole = (flags & Flag.Last) !== 0
-        if (isWhole) this.lines++
-        return this.#endAt(to + size, size > 0, isWhole ? 0 : Ending.InsideLine)
-      }
-      case Kind.Dropped: {
-        const text = this.#noticeOf(payload, size)
-        if (text === null) return to
-        if (to + Buffer.byteLength(text) + 1 > this.ring.gatherEnd) return -1
-        to = this.#closeLine(to)
-        if ((this.outputEnds & Ending.InsideText) !== 0) this.#bytes[to++] = NEWLINE
-        return this.#endAt(to + this.#bytes.write(text, to), true, 0)
-      }
-      case Kind.Time:
-        this.time = this.#counts[payload / 8]!
-        return to
-      default: // of a kind that this version does not know
-        return to
-    }
-  }
-
-  #noticeOf (payload: number, size: number): string | null {
-    return this.#formatNotice(this.#counts.subarray(payload / 8, (payload + size) / 8))
-  }
-
-  /** A part of a line that was given up. */
-  #leaveOut (flags: number, to: number): number {
-    if ((flags & Flag.Last) !== 0) this.outputEnds = Ending.AtLineStart
-    return to
-  }
-
-  /** Ends a line that will never be finished, and counts it. */
-  #closeLine (to: number): number {
-    this.outputEnds &= ~Ending.InsideGivenUp
-    if ((this.outputEnds & Ending.InsideLine) === 0) return to
-    this.skipped++
-    if ((this.outputEnds & Ending.InsideText) !== 0) this.#bytes[to++] = NEWLINE
-    this.outputEnds = Ending.AtLineStart
-    return to
-  }
-
-  #endAt (to: number, hasText: boolean, inside: number): number {
-    const text = hasText ? (this.#bytes[to - 1] === NEWLINE ? 0 : Ending.InsideText) : this.outputEnds & Ending.InsideText
-    this.outputEnds = text | inside
-    return to
   }
 }

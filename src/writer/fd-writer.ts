@@ -1,5 +1,4 @@
 import type { Consumer } from '../ring/consumer'
-import { Ending } from '../ring/layout'
 import { nameOf } from '../errno'
 import { Patience } from '../patience'
 import type { FdSink as FdSinkSettings } from '../options'
@@ -238,7 +237,7 @@ export class FdWriter {
 
   /** Whether a line came in parts and the rest is still to come: a file must not end there. */
   get #isInsideLine (): boolean {
-    return this.#thread.outlets.some(({ consumer }) => (consumer.outputEnds & Ending.InsideLine) !== 0)
+    return this.#thread.outlets.some(({ consumer }) => consumer.isInsideLine)
   }
 
   /** The owner wants the path opened again: logrotate has moved the file. */

@@ -1,7 +1,8 @@
 import { hostname } from 'node:os'
 import { addon } from '../affinity/addon'
-import { Consumer, type FormatNotice } from '../ring/consumer'
-import { Ending, LEVEL_SLOTS, type Ring, RingCount, RingWord } from '../ring/layout'
+import { Consumer } from '../ring/consumer'
+import type { FormatNotice } from '../ring/output'
+import { LEVEL_SLOTS, type Ring, RingCount, RingWord } from '../ring/layout'
 import { LEVEL_NAMES } from '../levels'
 import { Patience } from '../patience'
 import { ProducerLife } from './producer-life'
@@ -96,7 +97,7 @@ export class RingOutlet {
       if (!this.#life.isGone) return false
       Atomics.store(this.#words, RingWord.ProducerDone, 1)
     }
-    return this.isIdle && (this.consumer.outputEnds & Ending.InsideLine) === 0
+    return this.isIdle && !this.consumer.isInsideLine
   }
 
   /** A thread that was terminated may have died between publishing a line and counting it: all that came is known now. */

@@ -73,7 +73,7 @@ describe('in every order of steps', () => {
 describe('the explorer finds', () => {
   test.each<[string, Plant[], LifePlan]>([
     ['a ring given back without a last look at what was published', [{
-      file: 'writer/rings.ts', replace: 'return this.isIdle && (this.consumer.outputEnds', by: 'return (this.consumer.outputEnds'
+      file: 'writer/rings.ts', replace: 'return this.isIdle && !this.consumer.isInsideLine', by: 'return !this.consumer.isInsideLine'
     }], ends],
     ['counts added up when the ring is given back, and again while it is kept', [{
       file: 'stream/roster.ts', replace: 'this.#rings.delete(id) opened.words', by: 'opened.words'

@@ -1,4 +1,5 @@
-import { Consumer, type FormatNotice } from '../../src/ring/consumer'
+import { Consumer } from '../../src/ring/consumer'
+import type { FormatNotice } from '../../src/ring/output'
 import { LEVEL_SLOTS, type Ring, RingCount, RingWord } from '../../src/ring/layout'
 
 /** A notice that shows every count: `<0,0,1,0,0,0,0,0:17>`. */

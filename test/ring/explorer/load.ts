@@ -47,7 +47,7 @@ function run (file: string, thread: Thread, plants: Plant[]): unknown {
     Float64Array: thread.Float64Array,
     Int32Array: thread.Int32Array,
     performance: { now: () => 0 },
-    require: (name: string) => name.endsWith('/layout') ? layout : { threadCpuMs: () => 0 },
+    require: (name: string) => name.endsWith('/layout') ? layout : name.endsWith('/output') ? run('ring/output.ts', thread, plants) : { threadCpuMs: () => 0 },
     exports: {}
   }
   compileFunction(compiled(file, plants), Object.keys(globals), { filename: file })(...Object.values(globals))

@@ -32,7 +32,7 @@ export const plants = {
   releaseUpToPublished: [{
     file: 'ring/consumer.ts',
     replace: 'writeTotals(this.#counts, slot, mark)',
-    by: 'this.position = Atomics.load(this.#words, RingWord.Published); writeTotals(this.#counts, slot, mark)'
+    by: 'mark = { ...mark, position: this.#position = Atomics.load(this.#words, RingWord.Published) }; writeTotals(this.#counts, slot, mark)'
   }],
   toldBeforeItHolds: [{
     file: 'ring/consumer.ts',
@@ -53,8 +53,8 @@ export const plants = {
   }],
   takenForgotten: [{
     file: 'ring/consumer.ts',
-    replace: 'if (base === this.#baseOf(this.position)) this.#batchTaken =',
-    by: 'if (this.position < 0) this.#batchTaken ='
+    replace: 'if (base === this.#baseOf(this.#position)) this.#batchTaken =',
+    by: 'if (this.#position < 0) this.#batchTaken ='
   }],
   sleepsBeforeSayingSo: [{
     file: 'writer/waiter.ts',
