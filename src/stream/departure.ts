@@ -41,20 +41,24 @@ export class Departure implements Leaver, SignalLeaver {
   }
 
   #deliver (): void {
-    const port = this.#port
     const supervisor = this.#supervisor
-    if (supervisor.hasEnded || supervisor.hasFailed) return
+    const isDone = supervisor.hasEnded || supervisor.hasFailed || this.#drain()
+    const { untold, closingTarget } = supervisor
+    if (untold > 0) tell(`pino-pinned: one of the targets went without up to ${untold} lines\n`)
+    if (isDone) return
+    const linesLeft = this.#port.linesLeft + supervisor.othersLinesLeft
+    if (linesLeft > 0) tell(`pino-pinned: up to ${linesLeft} lines were left: ${this.#reason}\n`)
+    else if (closingTarget !== undefined) tell(`pino-pinned: what the target still holds may be lost: ${this.#reason}\n`)
+  }
+
+  /** Waits until everything is delivered and, if it is to, the writer has ended; returns whether that is so. */
+  #drain (): boolean {
+    const port = this.#port
     const patienceMs = port.patienceLeftMs
     // Room for the notice comes as the writer goes on; the order to end must not overtake it.
     const isFlushed = (this.#ends && !port.producer.hasUntold) || port.flushSync(patienceMs)
-    if (this.#ends) supervisor.end()
-    const hasEnded = isFlushed && (!this.#ends || port.waitFor(() => supervisor.hasEnded, patienceMs))
-    const linesLeft = port.linesLeft + supervisor.othersLinesLeft
-    const { untold } = supervisor
-    if (untold > 0) tell(`pino-pinned: one of the targets went without up to ${untold} lines\n`)
-    if (hasEnded) return
-    if (linesLeft > 0) tell(`pino-pinned: up to ${linesLeft} lines were left: ${this.#reason}\n`)
-    else if (supervisor.closingTarget !== undefined) tell(`pino-pinned: what the target still holds may be lost: ${this.#reason}\n`)
+    if (this.#ends) this.#supervisor.end()
+    return isFlushed && (!this.#ends || port.waitFor(() => this.#supervisor.hasEnded, patienceMs))
   }
 
   get #reason (): string {

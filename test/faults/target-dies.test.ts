@@ -520,6 +520,22 @@ test('what one of several targets kept when the writer died, and nobody had wait
   expect(stderr).toContain('one of the targets went without up to 1000 lines when the log writer died')
 })
 
+test('what one of several targets kept when the writer failed for good is told as the process leaves', async () => {
+  const [stalled, other] = [logPath(), logPath()]
+  const targets = [{ target, options: { path: stalled, neverCallsBack: true } }, { target, options: { path: other } }]
+  const { code, stderr } = await runScript(`
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ targets: ${JSON.stringify(targets)}, capacity: '256kb', maxRestarts: 0 })
+    for (let n = 0; n < 1000; n++) stream.write(numbered(n)) // they hold a quarter of the ring
+    const timer = setInterval(() => {
+      if (stream.stats().linesWritten < 1000) return
+      clearInterval(timer)
+      stream.worker.terminate()
+    }, 10)`)
+  expect({ code, lines: check(read(other)).numbers.length }).toEqual({ code: 0, lines: 1000 })
+  expect(stderr).toMatch(/^pino-pinned: one of the targets went without up to 1000 lines$/m)
+})
+
 test('what one of several targets went without is a warning where no line can tell of it', async () => {
   const path = logPath()
   const targets = [{ target, options: { path: logPath(), neverCallsBack: true } }, { target: 'pino/file', options: { destination: path } }]
@@ -535,7 +551,10 @@ test('what one of several targets went without is a warning where no line can te
   expect(lines).toBeLessThan(5000)
 })
 
-test('what one of several targets went without is told where the process leaves before it can hear of it', async () => {
+test.each([
+  ['goes on', (path: string) => `while (!stream.flushSync() || !existsSync(${JSON.stringify(path)}));`],
+  ['has ended', () => "stream.end(); while (stream.stats().writerState !== 'ended');"]
+])('what one of several targets went without is told where it %s, and the process leaves before it can hear of it', async (_, then) => {
   const path = logPath()
   const targets = [{ target, options: { path, stallsUntil: `${path}.go` } }, { target: 'pino/file', options: { destination: logPath() } }]
   const { stdout, stderr } = await runScript(`
@@ -547,7 +566,7 @@ test('what one of several targets went without is told where the process leaves 
     process.once('warning', () => setTimeout(() => { // the stalled one goes without from now on
       clearInterval(timer)
       writeFileSync(${JSON.stringify(`${path}.go`)}, '')
-      while (!stream.flushSync() || !existsSync(${JSON.stringify(path)})); // it goes on, and no event tells of it any more
+      ${then(path)} // no event tells of it any more
       console.log(stream.stats().linesAccepted)
       process.exit()
     }, 500))`)
