@@ -42,10 +42,10 @@ export class Departure implements Leaver, SignalLeaver {
 
   #deliver (): void {
     const supervisor = this.#supervisor
-    const isDone = supervisor.hasEnded || supervisor.hasFailed || this.#drain()
+    const hasEnded = supervisor.hasEnded || (!supervisor.hasFailed && this.#drain())
     const { untold, closingTarget } = supervisor
     if (untold > 0) tell(`pino-pinned: one of the targets went without up to ${untold} lines\n`)
-    if (isDone) return
+    if (hasEnded) return
     const linesLeft = this.#port.linesLeft + supervisor.othersLinesLeft
     if (linesLeft > 0) tell(`pino-pinned: up to ${linesLeft} lines were left: ${this.#reason}\n`)
     else if (closingTarget !== undefined) tell(`pino-pinned: what the target still holds may be lost: ${this.#reason}\n`)

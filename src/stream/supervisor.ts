@@ -292,8 +292,10 @@ export class Supervisor extends WriterBlock implements WriterAccess {
       case 'EVENT': return host?.onEvent(message.name, Array.isArray(message.args) ? message.args : [message.args])
       case 'WARNING': {
         const isTargets = message.details === undefined
-        if (!isTargets) this.#heardOf += message.lines ?? 0
-        return host?.onWarning(Object.assign(asError(message.err), message.details), isTargets)
+        host?.onWarning(Object.assign(asError(message.err), message.details), isTargets)
+        // When that has been told: whoever listens may leave before.
+        if (!isTargets) process.nextTick(() => { this.#heardOf += message.lines ?? 0 })
+        return
       }
       case 'ERROR':
         if (generation !== this.#generation) return // what its successor does is what counts

@@ -151,6 +151,8 @@ class BoundTarget {
   #lines = 0
   /** So many of these it has handed on, at the least. */
   #linesPassed = 0
+  /** As `Stages` counts them, those that have been told of. */
+  #losses = 0
   /** Up to where it alone has them: not in the ring any more. */
   #alone: TargetMark | undefined
   #owed = 0
@@ -189,13 +191,24 @@ class BoundTarget {
   }
 
   look (): void {
+    this.#tellLost()
     if (this.#alone !== undefined && this.stages.havePassed(this.#alone.way)) this.settleEnd()
   }
 
   settleEnd (): void {
+    this.#tellLost()
     if (this.#alone === undefined) return
-    if (this.#kept > 0 && this.stages.isLost(this.#alone.way)) this.#bounds.onLost(this.#kept)
     this.#linesPassed = this.#alone.lines
+    this.#isAlone(undefined)
+  }
+
+  /** What was lost with a stream behind it is among what it has not handed on. */
+  #tellLost (): void {
+    const { losses } = this.stages
+    if (losses === this.#losses) return
+    this.#losses = losses
+    if (this.#lines > this.#linesPassed) this.#bounds.onLost(this.#lines - this.#linesPassed)
+    this.#linesPassed = this.#lines
     this.#isAlone(undefined)
   }
 
@@ -210,7 +223,7 @@ class BoundTarget {
 
   giveUp (mark: TargetMark): void {
     this.#givenUp = mark
-    this.#isAlone(mark)
+    if (mark.lines > (this.#alone?.lines ?? 0)) this.#isAlone(mark) // a notice that it was given since tells of more
   }
 
   /** It was waited for in vain, and is not worth a line again. */
@@ -288,11 +301,9 @@ class BoundTarget {
     this.#owe()
   }
 
-  /** So many lines, at the most, it alone has. */
-  get #kept (): number { return this.#alone === undefined ? 0 : Math.max(0, this.#alone.lines - this.#linesPassed) }
-
   #owe (): void {
-    const owed = this.#dropped + this.#kept
+    const kept = this.#alone === undefined ? 0 : Math.max(0, this.#alone.lines - this.#linesPassed)
+    const owed = this.#dropped + kept
     this.#bounds.onOwed(owed - this.#owed)
     this.#owed = owed
   }

@@ -57,6 +57,8 @@ export class Releaser {
   #gathered: StagesMark | undefined
   /** How many lines that may be, at the most. */
   #owed = 0
+  /** As `Stages` counts them, those that have been told of. */
+  #losses = 0
   /** Since when space has been wanted and nothing has moved: by what had then. */
   #idle: { moved: number, patience: Patience } | undefined
 
@@ -72,6 +74,7 @@ export class Releaser {
 
   /** Gives back the space of lines that have left the target, or asks the target to let them go. */
   look (): void {
+    this.#tellLost()
     const outlets = this.holding
     if (outlets.length === 0) return
     if (this.canFlush && this.#passed === undefined) {
@@ -101,6 +104,7 @@ export class Releaser {
 
   /** The target is over, and has handed on all. */
   releaseAll (): void {
+    this.#tellLost()
     this.#settleOwed()
     for (const outlet of this.#feeding.thread.outlets) {
       outlet.consumer.ring.words[RingWord.Fed] = Fed.Nothing
@@ -159,10 +163,18 @@ export class Releaser {
 
   /** What a stage was found to keep has left it, or is gone with it. */
   #settleOwed (): void {
-    const { stages, onLost } = this.#feeding
-    if (this.#owed > 0 && this.#gathered !== undefined && stages.isLost(this.#gathered)) onLost(this.#owed)
     this.#gathered = undefined
     this.#owe(0)
+  }
+
+  /** What was lost with a stream is among what the rings hold, and what it was found to keep. */
+  #tellLost (): void {
+    const { stages: { losses }, onLost } = this.#feeding
+    if (losses === this.#losses) return
+    this.#losses = losses
+    const lines = linesIn(marksOf(this.holding)) + this.#owed
+    if (lines > 0) onLost(lines)
+    this.#settleOwed()
   }
 
   #owe (lines: number): void {
@@ -183,6 +195,7 @@ export class Releaser {
     this.#asked = marks
     const settle = (isFlushed: boolean): void => {
       if (this.#asked !== marks || isOver()) return
+      this.#tellLost()
       clearTimeout(timer)
       this.#asked = null
       this.#flushedAt = performance.now()

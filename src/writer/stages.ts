@@ -33,7 +33,7 @@ export class Stages {
   readonly #first: Stage
   readonly #sides = new Map<Stage, Partial<Record<Method, Side>>>()
   readonly #flushing = new Set<Stage>()
-  readonly #cutOff = new Set<Stage>()
+  #losses = 0
 
   constructor (first: Stage) {
     this.#first = first
@@ -66,21 +66,17 @@ export class Stages {
     return { given: this.given, ways: this.#waysFrom(this.#first).map((sides) => ({ sides, at: 1, until: sides[1]?.put ?? 0 })) }
   }
 
-  /** Whether all that was given before a mark has left the last of the streams, or can't be seen any more. */
+  /** Whether all that was given before a mark has left the last of the streams, or is gone with one that was destroyed. */
   havePassed (mark: StagesMark): boolean { return mark.ways.filter((way) => !hasPassed(way)).length === 0 }
 
-  /** Whether one of those on the way of that is cut off. */
-  isLost (mark: StagesMark): boolean { return mark.ways.some(({ sides }) => sides.some(({ stage }) => this.#isCutOff(stage))) }
+  /** How often a later stream than the first was destroyed with something in it, or by an error: some of what is given may be gone with it. */
+  get losses (): number { return this.#losses }
 
   /** Whether it is a later stream than the first that has not handed on all of that. */
   haveLeftFirst (mark: StagesMark): boolean { return mark.ways.every((way) => hasPassed(way) || way.sides[way.at]!.stage !== this.#first) }
 
   /** Whether one of them ended by an error, or with something in it, before it had written all that it was given. */
-  get isCutOff (): boolean { return this.streams.some((stage) => this.#isCutOff(stage)) }
-
-  #isCutOff (stage: Stage): boolean {
-    return stage.destroyed === true && (this.#cutOff.has(stage) || ((stage.errored ?? null) !== null && !isFinishing(stage)))
-  }
+  get isCutOff (): boolean { return this.#all.some((side) => side.isCutOff) }
 
   /** Whether all say that they have written all that they were given. */
   get isFinishing (): boolean { return this.streams.every(isFinishing) }
@@ -112,9 +108,12 @@ export class Stages {
     const { destroy } = stage
     if (typeof destroy !== 'function') return
     const sides = this.#sides.get(stage)!
-    const cutOff = this.#cutOff
+    const ends = (error: unknown): void => {
+      const isCutOff = [sides.write, sides.push].filter((side) => side?.cutOff() === true).length > 0
+      if (stage !== this.#first && stage.destroyed !== true && (isCutOff || (Boolean(error) && !isFinishing(stage)))) this.#losses++
+    }
     tryReplace(stage, 'destroy', function (this: unknown, ...args: unknown[]) {
-      if ((sides.write?.kept ?? 0) + (sides.push?.kept ?? 0) > 0) cutOff.add(stage)
+      ends(args[0])
       return destroy.apply(this, args)
     })
   }
@@ -137,10 +136,10 @@ export class Stages {
 export interface StagesMark { readonly given: number, readonly ways: readonly Way[] }
 interface Way { readonly sides: readonly Side[], at: number, until: number }
 
-/** Whether what it is about has left its last side. Of a stream that was destroyed nothing is left to come. */
+/** Whether what it is about has left its last side. Of a later stream that was destroyed nothing is left to come; of the first, all comes again. */
 function hasPassed (way: Way): boolean {
   for (let side = way.sides[way.at]; side !== undefined; side = way.sides[way.at]) {
-    if (side.put - side.kept < way.until && side.stage.destroyed !== true) return false
+    if (side.handedOn < way.until && (side.stage.destroyed !== true || side.stage === way.sides[0]!.stage)) return false
     way.at++
     way.until = way.sides[way.at]?.put ?? 0
   }
@@ -154,6 +153,8 @@ class Side {
   readonly stage: Stage
   readonly method: Method
   put = 0
+  /** What it held when it was destroyed: a stream may say afterwards that it holds nothing. */
+  #lost = 0
 
   constructor (stage: Stage, method: Method) {
     this.stage = stage
@@ -168,6 +169,20 @@ class Side {
       else if (method === 'write' || !stage.readableEncoding) side.put += (args[0] as { length?: number } | null)?.length ?? 0
       return original.apply(this, args)
     })
+  }
+
+  /** So much of what was put in has gone on. */
+  get handedOn (): number { return this.put - Math.max(this.kept, this.#lost) }
+
+  /** Whether its stream ended by an error, or with something in it, before it had written all that it was given. */
+  get isCutOff (): boolean {
+    return this.stage.destroyed === true && (this.#lost > 0 || ((this.stage.errored ?? null) !== null && !isFinishing(this.stage)))
+  }
+
+  /** Its stream is being destroyed. Returns whether it has something in it. */
+  cutOff (): boolean {
+    this.#lost = Math.max(this.#lost, this.kept)
+    return this.#lost > 0
   }
 
   get kept (): number { return (this.method === 'write' ? keptBy(this.stage) : this.stage.readableLength) ?? 0 }

@@ -328,8 +328,12 @@ export class StreamWriter {
     const error = asError(reason)
     const hasAll = this.#isEnding && (this.#releaser.holding.length === 0 || this.#work.areFinishing)
     if (hasAll) this.#releaser.releaseAll()
-    if (remedyOfTarget(this.#thread.isSuccessor, hasAll) === 'final') this.#thread.fail(error)
-    else this.#thread.dying(error)
+    if (remedyOfTarget(this.#thread.isSuccessor, hasAll) === 'final') {
+      this.#tellOfOwed()
+      this.#thread.fail(error)
+    } else {
+      this.#thread.dying(error)
+    }
     setImmediate(() => process.exit(1))
   }
 }

@@ -105,13 +105,17 @@ class Life {
     if (stream instanceof NoOp) return stream.die()
     if (stream.stats().writerState === 'restarting') return
     this.deaths++
+    pauses.start()
     if (how === 0 || !this.hasTarget) stream.worker.terminate()
     else stream.emit('message', { die: WAYS[how - 1] })
+    pauses.stop('turn')
   }
 
   flush () {
     this.#flushesLeft++
+    pauses.start()
     this.stream.flush(() => { this.#flushesLeft-- })
+    pauses.stop('turn')
   }
 }
 
@@ -135,7 +139,7 @@ async function live (life) {
   const { random } = life
   for (let steps = 20 + random(40); steps > 0 && life.written < MOST_LINES; steps--) {
     await STEPS[random(STEPS.length)](life)
-    await turn()
+    await life.turns(() => true)
   }
   mend()
 }

@@ -49,7 +49,7 @@ class Pauses {
 const TITLES = { ours: 'ours', noOp: 'a no-op stream', thread: 'a no-op stream and a bare thread' }
 
 /**
- * How the longest pauses of the rounds compare: medians, and in how many pairs of rounds ours was the longer one.
+ * How the longest pauses of the rounds compare: medians, the worst of all, and in how many pairs of rounds ours was the longer one.
  *
  * @param pauses of ours and of each other kind: the longest of each of its `rounds`, and percentiles of `all`
  */
@@ -61,6 +61,7 @@ function compareLongest (pauses, kind, clock) {
     ours: median(longest(pauses.ours)),
     other: median(others),
     ratio: median(pairs.map(([a, b]) => a / b)),
+    worst: Math.max(...pairs.map(([a]) => a)) / Math.max(...others),
     longer: pairs.filter(([a, b]) => a > b).length,
     rounds: pairs.length
   }

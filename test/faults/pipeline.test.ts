@@ -290,6 +290,38 @@ test.each(['alone', 'one of several targets'])('(%s): what a stage kept for so l
   expect(stderr.match(/Warning: .*|Error: .*|went without.*|.*left.*/g)).toEqual(['Error: a stream behind the target was destroyed with up to 200 lines in it'])
 })
 
+test('what a stage has in several chunks, and is destroyed with while the pipe goes on, is told', async () => {
+  const path = logPath()
+  const file = stageFile(path, `
+    const { PassThrough, Writable } = require('node:stream')
+    module.exports = () => {
+      const stream = new PassThrough()
+      const kept = new Writable({ highWaterMark: 1e6, write () {} })
+      stream.pipe(kept)
+      const timer = setInterval(() => {
+        if (kept.writableLength < 20_000) return
+        clearInterval(timer)
+        kept.destroy()
+        setImmediate(() => stream.resume()) // behind the pipe's end
+      }, 5)
+      return stream
+    }`)
+  const { stdout } = await runScript(`
+    const stream = require('pino-pinned').transport({ target: ${JSON.stringify(file)} })
+    const told = []
+    process.on('warning', ({ message }) => told.push(message))
+    let n = 0
+    const timer = setInterval(() => {
+      for (let lines = 0; lines < 20; lines++) stream.write(\`{"level":30,"n":\${n++},"text":"\${'x'.repeat(100)}"}\\n\`)
+      if (n < 200) return
+      clearInterval(timer)
+      stream.flush(() => stream.end(() => setImmediate(() => console.log(JSON.stringify(told)))))
+    }, 5)`)
+  const [told, ...more] = JSON.parse(stdout)
+  expect(more).toEqual([])
+  expect(Number(/destroyed with up to (\d+) lines in it/.exec(told)?.[1])).toBeGreaterThan(150) // 20,000 bytes
+})
+
 test('an end asks a SonicBoom to hand on what it gathers where nobody else will', async () => {
   const path = logPath()
   const gathering = stageFile(path, `

@@ -60,6 +60,54 @@ test.each(['on', 'once', 'prependListener'])('where the application listens too 
   expect(check(read(path)).numbers).toHaveLength(LINES)
 })
 
+const execa = require.resolve('execa')
+test.each([
+  ['3 (in execa)', require.resolve('signal-exit', { paths: [execa] }), 'require(path)'],
+  ['4', require.resolve('signal-exit'), 'require(path).onExit']
+])('signal-exit %s, which leaves to others what they hear, does not hold the process; what its handlers log is delivered', async (_, file, onExit) => {
+  const path = logPath()
+  const finished = await runScript(burst({ destination: path, flushOnSignal: ['SIGTERM'], exitTimeout: 20_000 }, 'SIGTERM', `
+    const path = ${JSON.stringify(file)}
+    ${onExit}(() => { stream.write(numbered(${LINES})) })`), open)
+  expect({ code: finished.code, signal: finished.signal }).toEqual({ code: null, signal: 'SIGTERM' })
+  expect(check(read(path))).toMatchObject({ numbers: { length: LINES + 1 }, torn: [], repeated: 0, inOrder: true })
+})
+
+test("where a handler of signal-exit keeps the process, it goes on logging, and dies of the next signal that is nobody else's", async () => {
+  const path = logPath()
+  const finished = await runScript(`
+    const { onExit } = require(${JSON.stringify(require.resolve('signal-exit'))})
+    const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(path)}, flushOnSignal: ['SIGTERM'], exitTimeout: 20000 })
+    const { numbered } = require('./faults/lines')
+    onExit(() => {
+      setTimeout(() => {
+        for (let n = 0; n < 100; n++) stream.write(numbered(n))
+        process.kill(process.pid, 'SIGTERM')
+      }, 100)
+      return true
+    })
+    process.kill(process.pid, 'SIGTERM')
+    process.stdin.resume()`, open)
+  expect({ code: finished.code, signal: finished.signal }).toEqual({ code: null, signal: 'SIGTERM' })
+  expect(check(read(path)).numbers).toHaveLength(100)
+})
+
+test('two copies of the package do not wait for each other', async () => {
+  const [one, two] = [logPath(), logPath()]
+  const { signal } = await runScript(`
+    const { numbered } = require('./faults/lines')
+    const first = require('pino-pinned')
+    for (const file of Object.keys(require.cache)) if (file.includes('/dist/')) delete require.cache[file]
+    const second = require('pino-pinned')
+    if (first.transport === second.transport) throw new Error('one copy')
+    const streams = [first.transport, second.transport].map((transport, at) => transport({ destination: ${JSON.stringify([one, two])}[at], flushOnSignal: ['SIGTERM'], exitTimeout: 20000 }))
+    for (let n = 0; n < ${LINES}; n++) for (const stream of streams) stream.write(numbered(n))
+    process.kill(process.pid, 'SIGTERM')
+    process.stdin.resume()`, open)
+  expect(signal).toBe('SIGTERM')
+  expect([one, two].map((path) => check(read(path)).numbers.length)).toEqual([LINES, LINES])
+})
+
 test('a stream that has ended gives the signal back', async () => {
   const { stdout } = await runScript(`
     const stream = require('pino-pinned').transport({ destination: ${JSON.stringify(logPath())}, flushOnSignal: ['SIGTERM', 'SIGINT'] })

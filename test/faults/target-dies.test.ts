@@ -520,6 +520,40 @@ test('what one of several targets kept when the writer died, and nobody had wait
   expect(stderr).toContain('one of the targets went without up to 1000 lines when the log writer died')
 })
 
+test('what one of several targets kept when another fails as it ends is told', async () => {
+  const [slow, failing] = [logPath(), logPath()]
+  writeFileSync(`${slow}.js`, `
+    const { Writable } = require('node:stream')
+    module.exports = () => new Writable({ highWaterMark: 1e6, write () {} })`)
+  writeFileSync(`${failing}.js`, `
+    const { Writable } = require('node:stream')
+    module.exports = () => new Writable({ write (chunk, encoding, callback) { callback() }, final (callback) { callback(new Error('on purpose')) } })`)
+  const targets = [{ target: `${slow}.js` }, { target: `${failing}.js` }]
+  const { stdout } = await runScript(`
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ targets: ${JSON.stringify(targets)}, capacity: '64kb' })
+    const told = []
+    process.on('warning', ({ message }) => told.push(message))
+    stream.on('error', ({ message }) => told.push(message))
+    for (let n = 0; n < 300; n++) stream.write(numbered(n))
+    const timer = setInterval(() => {
+      if (stream.stats().linesWritten < 300) return
+      clearInterval(timer)
+      stream.end(() => setImmediate(() => console.log(JSON.stringify(told))))
+    }, 10)`)
+  expect(JSON.parse(stdout)).toEqual(['one of the targets went without up to 300 lines when the log writer died', 'on purpose'])
+})
+
+test('what is left in the ring of a writer that is given up inside a wait is told as the process leaves', async () => {
+  const { stderr } = await runScript(`
+    const { numbered } = require('./faults/lines')
+    const stream = require('pino-pinned').transport({ target: ${JSON.stringify(target)}, options: { path: ${JSON.stringify(logPath())}, dies: 'calls process.exit()', at: 0, always: true }, maxRestarts: 1 })
+    for (let n = 0; n < 100; n++) stream.write(numbered(n))
+    while (stream.stats().writerState !== 'failed') stream.flushSync(50)
+    process.exit()`)
+  expect(stderr).toMatch(/^pino-pinned: up to 100 lines were left: the sink failed$/m)
+})
+
 test('what one of several targets kept when the writer failed for good is told as the process leaves', async () => {
   const [stalled, other] = [logPath(), logPath()]
   const targets = [{ target, options: { path: stalled, neverCallsBack: true } }, { target, options: { path: other } }]
