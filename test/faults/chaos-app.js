@@ -102,13 +102,16 @@ class Life {
   die () {
     const how = this.random(WAYS.length + 1)
     const { stream } = this
-    if (stream instanceof NoOp) return stream.die()
-    if (stream.stats().writerState === 'restarting') return
-    this.deaths++
     pauses.start()
-    if (how === 0 || !this.hasTarget) stream.worker.terminate()
-    else stream.emit('message', { die: WAYS[how - 1] })
+    if (stream instanceof NoOp) stream.die()
+    else if (stream.stats().writerState !== 'restarting') this.#kill(how)
     pauses.stop('turn')
+  }
+
+  #kill (how) {
+    this.deaths++
+    if (how === 0 || !this.hasTarget) this.stream.worker.terminate()
+    else this.stream.emit('message', { die: WAYS[how - 1] })
   }
 
   flush () {
