@@ -155,9 +155,8 @@ export class Releaser {
 
   /** Whether a stage still keeps what it was found to keep for more lines. */
   get #isGathering (): boolean {
-    if (this.#gathered !== undefined && this.#feeding.stages.havePassed(this.#gathered)) {
-      this.#settleOwed()
-    }
+    this.#tellLost() // it may be gone since the last look, and what is gone has passed
+    if (this.#gathered !== undefined && this.#feeding.stages.havePassed(this.#gathered)) this.#settleOwed()
     return this.#gathered !== undefined
   }
 

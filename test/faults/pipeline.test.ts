@@ -257,23 +257,28 @@ test('what a stage kept for so long is counted where the process leaves without 
   expect(stderr).toContain('one of the targets went without up to 200 lines')
 })
 
-test.each(['alone', 'one of several targets'])('(%s): what a stage kept for so long, and is destroyed with, is told', async (how) => {
-  const path = logPath()
-  const file = stageFile(path, `
+/** A target that is piped into a stream which keeps all it gets, until something is so: then that is destroyed. */
+function destroyedStage (path: string, isTime: string): string {
+  return stageFile(path, `
     const { existsSync } = require('node:fs')
     const { PassThrough, Writable } = require('node:stream')
-    module.exports = ({ path }) => {
+    module.exports = ({ path } = {}) => {
       const stream = new PassThrough()
       const kept = new Writable({ highWaterMark: 1e6, write () {} })
       stream.pipe(kept)
       const timer = setInterval(() => {
-        if (!existsSync(path + '.go')) return
+        if (!(${isTime})) return
         clearInterval(timer)
         kept.destroy()
         setImmediate(() => stream.resume()) // behind the pipe's end
       }, 5)
       return stream
     }`)
+}
+
+test.each(['alone', 'one of several targets'])('(%s): what a stage kept for so long, and is destroyed with, is told', async (how) => {
+  const path = logPath()
+  const file = destroyedStage(path, "existsSync(path + '.go')")
   const one = { target: file, options: { path } }
   const options = { ...(how === 'alone' ? one : { targets: [{ target, options: { path: `${path}.second` } }, one] }), capacity: '64kb' }
   const { code, stderr } = await runScript(`
@@ -291,21 +296,7 @@ test.each(['alone', 'one of several targets'])('(%s): what a stage kept for so l
 })
 
 test('what a stage has in several chunks, and is destroyed with while the pipe goes on, is told', async () => {
-  const path = logPath()
-  const file = stageFile(path, `
-    const { PassThrough, Writable } = require('node:stream')
-    module.exports = () => {
-      const stream = new PassThrough()
-      const kept = new Writable({ highWaterMark: 1e6, write () {} })
-      stream.pipe(kept)
-      const timer = setInterval(() => {
-        if (kept.writableLength < 20_000) return
-        clearInterval(timer)
-        kept.destroy()
-        setImmediate(() => stream.resume()) // behind the pipe's end
-      }, 5)
-      return stream
-    }`)
+  const file = destroyedStage(logPath(), 'kept.writableLength >= 20_000')
   const { stdout } = await runScript(`
     const stream = require('pino-pinned').transport({ target: ${JSON.stringify(file)} })
     const told = []
