@@ -2,8 +2,8 @@
 
 /**
  * The application of the chaos run, in a process of its own: what holds its main thread, and makes its garbage, is the log's
- * and not the checker's. `node chaos-app.js ours|noOp|thread` lives through one stream's life for each message
- * `{ options, steps, first }`; it says when the sink is to get worse or be mended, and at the end what came of it.
+ * and not the checker's. `node --expose-gc chaos-app.js ours|noOp|thread` lives through one stream's life for each message
+ * `{ options, steps, first, isTimed }`; it says when the sink is to get worse or be mended, and at the end what came of it.
  */
 
 const { once } = require('node:events')
@@ -18,7 +18,7 @@ const { Pauses } = require('./pauses')
 /** A life's log has to fit onto the disk. */
 const MOST_LINES = 50_000
 
-const pauses = new Pauses()
+let pauses = new Pauses()
 const demand = (isKept, promise) => { if (!isKept) process.send({ broken: promise }) }
 for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, (error) => demand(false, `${event}: ${error?.stack}`))
 process.removeAllListeners('warning') // one a stream is expected: its writer died
@@ -140,6 +140,7 @@ const STEPS = [
 
 async function live (life) {
   const { random } = life
+  globalThis.gc() // what a stream's start has left in the heap
   for (let steps = 20 + random(40); steps > 0 && life.written < MOST_LINES; steps--) {
     await STEPS[random(STEPS.length)](life)
     await life.turns(() => true)
@@ -172,7 +173,8 @@ const KINDS = {
 }
 
 const [,, kind] = process.argv
-process.on('message', async ({ options, steps, first }) => {
+process.on('message', async ({ options, steps, first, isTimed }) => {
   const lived = await KINDS[kind]({ options, random: generator(steps), first })
   process.send({ lived, longest: pauses.endRound(), all: pauses })
+  if (!isTimed) pauses = new Pauses()
 })
