@@ -84,7 +84,7 @@ bool ReadCores(Napi::Value value, Cores* cores) {
   return true;
 }
 
-Napi::Value ToArray(Napi::Env env, const Cores& cores) {
+Napi::Value ToArray(Napi::Env env, const std::vector<uint32_t>& cores) {
   const Napi::Array array = Napi::Array::New(env, cores.size());
   for (uint32_t i = 0; i < cores.size(); i++) {
     // A setter in Array.prototype would be called.
@@ -137,6 +137,11 @@ void MoveOther(const Napi::CallbackInfo& info) {
   Cores cores;
   if (!ReadInteger(info[0], "threadId", 1, INT32_MAX, &id) || !ReadCores(info[1], &cores)) return;
   Check(info.Env(), MoveThread(id, cores));
+}
+
+Napi::Value AllThreadIds(const Napi::CallbackInfo& info) {
+  std::vector<uint32_t> ids;
+  return Check(info.Env(), GetThreadIds(&ids)) ? ToArray(info.Env(), ids) : Napi::Value();
 }
 #endif
 
@@ -350,6 +355,7 @@ void Export(Napi::Object exports) {
   AddRaw(exports, "measureLine", MeasureLine);
 #ifdef __linux__
   Add<MoveOther>(exports, "moveThread");
+  Add<AllThreadIds>(exports, "threadIds");
 #endif
 #ifndef _WIN32
   Add<KeepEnd>(exports, "keepEnd");

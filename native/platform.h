@@ -72,6 +72,9 @@ Outcome SetThreadPriority(int nice);
 // Gives another thread of this process, by its ThreadId, those of `cores` that the kernel accepts.
 Outcome MoveThread(double id, const Cores& cores);
 
+// Of all threads of this process, what each has for a ThreadId.
+Outcome GetThreadIds(std::vector<uint32_t>* ids);
+
 #endif
 
 #ifndef _WIN32

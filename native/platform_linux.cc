@@ -1,5 +1,6 @@
 #include "platform.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 namespace pino_pinned {
 
@@ -156,6 +158,17 @@ double ThreadCpuMs() {
 
 // gettid() came to glibc in 2.30 and Node 20 runs on 2.28.
 double ThreadId() { return static_cast<double>(syscall(SYS_gettid)); }
+
+Outcome GetThreadIds(std::vector<uint32_t>* ids) {
+  DIR* tasks = opendir("/proc/self/task");
+  if (tasks == nullptr) return {-errno, "opendir"};
+  while (const dirent* task = readdir(tasks)) {
+    const unsigned long id = std::strtoul(task->d_name, nullptr, 10);
+    if (id > 0) ids->push_back(static_cast<uint32_t>(id));
+  }
+  closedir(tasks);
+  return {};
+}
 
 Outcome SetThreadName(const std::string& name) {
   if (prctl(PR_SET_NAME, name.c_str()) != 0) return {-errno, "prctl"};

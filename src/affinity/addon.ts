@@ -30,6 +30,9 @@ export interface Addon {
    */
   moveThread?: (threadId: number, cores: readonly number[]) => void
 
+  /** What {@link Addon.threadId} says in each thread of this process. Only on Linux. */
+  threadIds?: () => number[]
+
   /** Where the calling thread may run, by the kernel's word, ascending. */
   threadAffinity (): number[]
 

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
+import { addon } from '../affinity/addon'
 
 const TASKS = '/proc/self/task'
 /** With eight threads that log and four more that are busy on two cores, a start has taken more than three seconds. */
@@ -9,9 +10,9 @@ const MORE_PATIENCE = 10
  * elsewhere, and where that can't be read, nothing is known.
  */
 export class OsThreads {
-  readonly #ids: readonly string[]
+  readonly #ids: readonly number[]
 
-  private constructor (ids: readonly string[]) {
+  private constructor (ids: readonly number[]) {
     this.#ids = ids
   }
 
@@ -23,7 +24,7 @@ export class OsThreads {
   }
 
   /** The one there is; undefined if there are more, or none is known. */
-  get only (): number | undefined { return this.#ids.length === 1 ? Number(this.#ids[0]) : undefined }
+  get only (): number | undefined { return this.#ids.length === 1 ? this.#ids[0] : undefined }
 
   /** How much longer they may take to do something, being seen to run: on a busy machine even a start can take seconds. */
   get patience (): number { return this.#ids.length === 0 ? 1 : MORE_PATIENCE }
@@ -35,9 +36,10 @@ export class OsThreads {
   }
 }
 
-function list (): string[] {
+function list (): number[] {
   try {
-    return process.platform === 'linux' ? readdirSync(TASKS) : []
+    if (addon?.threadIds !== undefined) return addon.threadIds()
+    return process.platform === 'linux' ? readdirSync(TASKS).map(Number) : []
   } catch {
     return []
   }

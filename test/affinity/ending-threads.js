@@ -24,6 +24,7 @@ function listCalls (words) {
   return Object.entries({
     pinThread: [[], [[]], [[-1]], [['x']], [[65000]], [[0]], [second(throwing)], [second(slow)], [Array.from({ length: 500 }, (_, n) => n)]],
     moveThread: [[], [0, [0]], [process.pid, []], [process.pid, second(throwing)], [process.pid, second(slow)], [2 ** 31 - 1, [0]]],
+    threadIds: [[]],
     unpinThread: [[]],
     threadAffinity: [[]],
     initialAffinity: [[]],

@@ -88,6 +88,7 @@ const anything = fc.oneof(
 const RIGHT = {
   pinThread: fc.tuple(fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 4 })),
   moveThread: fc.tuple(fc.constant(process.pid), fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 4 })),
+  threadIds: fc.tuple(),
   unpinThread: fc.tuple(),
   threadAffinity: fc.tuple(),
   initialAffinity: fc.tuple(),

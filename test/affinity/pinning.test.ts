@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { allCores, cores, kernelSays, lastCore, once, onLinux, onTwoCores, runNode, startWorker, theAddon } from './support'
 
@@ -166,6 +166,13 @@ onTwoCores('under taskset', () => {
 })
 
 onLinux('the calling thread', () => {
+  test('and all others of the process are known by their ids', async () => {
+    const { worker, tid } = await workerThatRan('')
+    expect(addon.threadIds!()).toEqual(expect.arrayContaining([addon.threadId(), tid]))
+    expect(addon.threadIds!().sort()).toEqual(readdirSync('/proc/self/task').map(Number).sort())
+    await worker.terminate()
+  })
+
   test('has the id, the CPU time and the core that the kernel says', async () => {
     expect(theAddon().threadAffinity()).toEqual(kernelSays(addon.threadId()) === allCores ? [...cores] : expect.anything())
     const { worker, tid, result } = await workerThatRan(`
