@@ -43,7 +43,7 @@ export interface Bounds {
   readonly onUntold: (name: string, lines: number) => void
   /** So many more, or less, a target would miss if the thread died now, and nothing in the log would tell of them. */
   readonly onOwed: (lines: number) => void
-  /** So many of these, or less, were destroyed with a stream that kept them. */
+  /** So many of these, or less, are gone with a stream that kept them. */
   readonly onLost: (lines: number) => void
 }
 

@@ -40,7 +40,7 @@ interface Feeding {
   readonly onAnswer: () => void
   /** So many more lines, or less, are in no ring any more and may not have left the target. */
   readonly onOwed: (lines: number) => void
-  /** So many of these, or less, were destroyed with a stream that kept them. */
+  /** So many of these, or less, are gone with a stream that kept them. */
   readonly onLost: (lines: number) => void
 }
 

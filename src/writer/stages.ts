@@ -33,6 +33,8 @@ export class Stages {
   readonly #first: Stage
   readonly #sides = new Map<Stage, Partial<Record<Method, Side>>>()
   readonly #flushing = new Set<Stage>()
+  /** Later streams that have failed without being destroyed: what these had is gone too. */
+  readonly #failed = new WeakSet<Stage>()
   #losses = 0
 
   constructor (first: Stage) {
@@ -56,24 +58,32 @@ export class Stages {
   /** A number that grows whenever something moves on. */
   get moved (): number { return this.#all.reduce((sum, side) => sum + side.put - side.kept, 0) }
 
-  mark (): StagesMark {
-    const { given } = this
-    return { given, ways: this.#waysFrom(this.#first).map((sides) => ({ sides, at: 0, until: given })) }
-  }
+  mark (): StagesMark { return this.#markFrom(0) }
 
   /** As `mark`, of what the first says it has written. */
-  markBehindFirst (): StagesMark {
-    return { given: this.given, ways: this.#waysFrom(this.#first).map((sides) => ({ sides, at: 1, until: sides[1]?.put ?? 0 })) }
+  markBehindFirst (): StagesMark { return this.#markFrom(1) }
+
+  #markFrom (at: number): StagesMark {
+    const ways = this.#waysFrom(this.#first)
+    const { given } = this
+    return { given, ways: [...ways, ...this.#waysAside(ways)].map((sides) => wayFrom(sides, sides[0]!.stage === this.#first ? at : 0)) }
   }
 
   /** Whether all that was given before a mark has left the last of the streams, or is gone with one that was destroyed. */
-  havePassed (mark: StagesMark): boolean { return mark.ways.filter((way) => !hasPassed(way)).length === 0 }
+  havePassed (mark: StagesMark): boolean { return mark.ways.filter((way) => !this.#hasPassed(way)).length === 0 }
 
-  /** How often a later stream than the first was destroyed with something in it, or by an error: some of what is given may be gone with it. */
-  get losses (): number { return this.#losses }
+  /** How often a later stream than the first failed, or was destroyed with something in it: some of what is given may be gone with it. */
+  get losses (): number {
+    for (const stage of this.streams) {
+      if (!stage.errored || stage.destroyed === true || !this.#losesBy(stage)) continue
+      this.#failed.add(stage)
+      this.#losses++
+    }
+    return this.#losses
+  }
 
   /** Whether it is a later stream than the first that has not handed on all of that. */
-  haveLeftFirst (mark: StagesMark): boolean { return mark.ways.every((way) => hasPassed(way) || way.sides[way.at]!.stage !== this.#first) }
+  haveLeftFirst (mark: StagesMark): boolean { return mark.ways.every((way) => this.#hasPassed(way) || way.sides[way.at]!.stage !== this.#first) }
 
   /** Whether one of them ended by an error, or with something in it, before it had written all that it was given. */
   get isCutOff (): boolean { return this.#all.some((side) => side.isCutOff) }
@@ -110,13 +120,16 @@ export class Stages {
     const sides = this.#sides.get(stage)!
     const ends = (error: unknown): void => {
       const isCutOff = [sides.write, sides.push].filter((side) => side?.cutOff() === true).length > 0
-      if (stage !== this.#first && stage.destroyed !== true && (isCutOff || (Boolean(error) && !isFinishing(stage)))) this.#losses++
+      if (stage.destroyed !== true && ((isCutOff && stage !== this.#first) || (Boolean(error) && this.#losesBy(stage)))) this.#losses++
     }
     tryReplace(stage, 'destroy', function (this: unknown, ...args: unknown[]) {
       ends(args[0])
       return destroy.apply(this, args)
     })
   }
+
+  /** Whether some of what was given is gone with an error of this stream. */
+  #losesBy (stage: Stage): boolean { return stage !== this.#first && !isFinishing(stage) && !this.#failed.has(stage) }
 
   /** The ways from a stream on, through those that it is piped into now, to the last there is or `last`. */
   #waysFrom (stage: Stage, last?: Stage, depth = 0): Side[][] {
@@ -130,21 +143,43 @@ export class Stages {
     if (behind.length === 0) behind.push(last === undefined || stage === last ? [] : [this.#side(last, 'push')])
     return here.flatMap((sides) => behind.map((more) => [...sides, ...more]))
   }
+
+  /**
+   * Those from streams that nothing is piped into any more, with something in them: of one that says 'error' Node takes the
+   * pipe away. What was destroyed is forgotten.
+   */
+  #waysAside (ways: readonly Side[][]): Side[][] {
+    const reached = new Set(ways.flat().map(({ stage }) => stage))
+    const aside: Side[][] = []
+    for (const stage of this.streams) {
+      if (reached.has(stage)) continue
+      if (stage.destroyed === true) {
+        this.#sides.delete(stage)
+        continue
+      }
+      const more = this.#waysFrom(stage).filter((sides) => sides.some(({ kept }) => kept > 0))
+      for (const { stage } of more.flat()) reached.add(stage)
+      aside.push(...more)
+    }
+    return aside
+  }
+
+  /** Whether what it is about has left its last side. Of a later stream that was destroyed nothing is left to come; of the first, all comes again. */
+  #hasPassed (way: Way): boolean {
+    for (let side = way.sides[way.at]; side !== undefined; side = way.sides[way.at]) {
+      if (side.handedOn < way.until && (side.stage.destroyed !== true || side.stage === this.#first)) return false
+      way.at++
+      way.until = way.sides[way.at]?.put ?? 0
+    }
+    return true
+  }
 }
 
 /** Up to where {@link Stages} had been given lines at some moment, and how far these are known to have come since, each way. */
 export interface StagesMark { readonly given: number, readonly ways: readonly Way[] }
 interface Way { readonly sides: readonly Side[], at: number, until: number }
 
-/** Whether what it is about has left its last side. Of a later stream that was destroyed nothing is left to come; of the first, all comes again. */
-function hasPassed (way: Way): boolean {
-  for (let side = way.sides[way.at]; side !== undefined; side = way.sides[way.at]) {
-    if (side.handedOn < way.until && (side.stage.destroyed !== true || side.stage === way.sides[0]!.stage)) return false
-    way.at++
-    way.until = way.sides[way.at]?.put ?? 0
-  }
-  return true
-}
+function wayFrom (sides: readonly Side[], at: number): Way { return { sides, at, until: sides[at]?.put ?? 0 } }
 
 type Method = 'write' | 'push'
 

@@ -55,7 +55,7 @@ export class StreamWriter {
 
   readonly #turns: Turns
   readonly #onOwed = (lines: number): void => { Atomics.add(this.#thread.block, WriterWord.Untold, lines) }
-  readonly #onLost = (lines: number): void => this.#thread.warnOf(lines, new Error(`a stream behind the target was destroyed with up to ${inLines(lines)} in it`))
+  readonly #onLost = (lines: number): void => this.#thread.warnOf(lines, new Error(`a stream behind the target failed or was destroyed with up to ${inLines(lines)} in it`))
 
   constructor (thread: WriterThread, settings: Omit<TargetSink, 'options'>) {
     this.#thread = thread

@@ -1,7 +1,9 @@
 import { closeSync, constants, existsSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runScript } from '../support/process'
+import { Stages } from '../../src/writer/stages'
 import { check, finish, load, logPath, makeFifo, numbered, open, read, Reader, until } from './support'
 
 const target = join(__dirname, 'target.js')
@@ -292,7 +294,7 @@ test.each(['alone', 'one of several targets'])('(%s): what a stage kept for so l
       process.once('warning', () => stream.end())
     }, 10)`)
   expect(code).toBe(0)
-  expect(stderr.match(/Warning: .*|Error: .*|went without.*|.*left.*/g)).toEqual(['Error: a stream behind the target was destroyed with up to 200 lines in it'])
+  expect(stderr.match(/Warning: .*|Error: .*|went without.*|.*left.*/g)).toEqual(['Error: a stream behind the target failed or was destroyed with up to 200 lines in it'])
 })
 
 test('what a stage has in several chunks, and is destroyed with while the pipe goes on, is told', async () => {
@@ -311,6 +313,61 @@ test('what a stage has in several chunks, and is destroyed with while the pipe g
   const [told, ...more] = JSON.parse(stdout)
   expect(more).toEqual([])
   expect(Number(/destroyed with up to (\d+) lines in it/.exec(told)?.[1])).toBeGreaterThan(150) // 20,000 bytes
+})
+
+/** A target that is piped into a stream which takes all, and into another: the file's `destination`, which may say 'error'. */
+function teeFile (path: string, destination: string): string {
+  return stageFile(path, `
+    const { PassThrough, Writable } = require('node:stream')
+    module.exports = async ({ path } = {}) => {
+      const tee = new PassThrough()
+      tee.pipe(new Writable({ write (chunk, encoding, callback) { callback() } }))
+      const destination = ${destination}
+      tee.pipe(destination.on('error', () => {}))
+      return tee
+    }`)
+}
+
+test("what a stage has that says 'error', so that nothing is piped into it any more, is handed over again when the writer dies", async () => {
+  const path = logPath()
+  const file = teeFile(path, `await require(${JSON.stringify(target)})({ path, dies: "emits 'error'", at: 0 })`)
+  const { stream, restarts } = open({ target: file, options: { path } })
+  await load(stream, 0, 300)
+  await until(() => existsSync(`${path}.died`))
+  expect(stream.flushSync(300)).toBe(false)
+  await stream.worker!.terminate()
+  await until(() => restarts.length === 1)
+  await finish(stream)
+  expect(new Set(check(read(path)).numbers)).toEqual(numbers(300))
+})
+
+test('what a stage has that fails in a write, and is not destroyed, is told', async () => {
+  const file = teeFile(logPath(), `new Writable({
+    autoDestroy: false,
+    write (chunk, encoding, callback) { setTimeout(() => callback(new Error('on purpose')), 50) }
+  })`)
+  const { stdout } = await runScript(`
+    const stream = require('pino-pinned').transport({ target: ${JSON.stringify(file)} })
+    const told = []
+    process.on('warning', ({ message }) => told.push(message))
+    for (let n = 0; n < 20; n++) stream.write(\`{"level":30,"n":\${n}}\\n\`)
+    stream.flush(() => stream.end(() => setImmediate(() => console.log(JSON.stringify(told)))))`)
+  expect(JSON.parse(stdout)).toEqual(['a stream behind the target failed or was destroyed with up to 20 lines in it'])
+})
+
+test('a stream that took the lines once, and was destroyed, is not held by the writer', () => {
+  const first = new PassThrough()
+  const stages = new Stages(first)
+  for (let n = 0; n < 3; n++) {
+    const destination = new PassThrough()
+    first.pipe(destination)
+    stages.mark()
+    expect(stages.streams).toEqual([first, destination])
+    first.unpipe(destination)
+    destination.destroy()
+    stages.mark()
+  }
+  expect(stages.streams).toEqual([first])
 })
 
 test('an end asks a SonicBoom to hand on what it gathers where nobody else will', async () => {
