@@ -302,6 +302,8 @@ test('a stalled disk costs the writer less than a hundredth of a core', async ()
   const { stream } = open({ destination: '/dev/full', exitTimeout: 100 })
   stream.write(numbered(0))
   await until(() => stream.stats().writerState === 'stalled')
+  const { writerCpuMs: onTheWayUp } = stream.stats() // as of some time ago
+  await until(() => stream.stats().writerCpuMs > onTheWayUp)
   const { writerCpuMs } = stream.stats()
   const since = performance.now()
   await sleep(2000)
