@@ -297,6 +297,23 @@ test.each(['alone', 'one of several targets'])('(%s): what a stage kept for so l
   expect(stderr.match(/Warning: .*|Error: .*|went without.*|.*left.*/g)).toEqual(['Error: a stream behind the target failed or was destroyed with up to 200 lines in it'])
 })
 
+test('of two such losses at a time, of which the process leaves in the first warning, both are told', async () => {
+  const path = logPath()
+  const one = { target: destroyedStage(path, "existsSync(path + '.go')"), options: { path } }
+  const { stderr } = await runScript(`
+    const { writeFileSync } = require('node:fs')
+    const stream = require('pino-pinned').transport(${JSON.stringify({ targets: [one, one, { target, options: { path: `${path}.third` } }], capacity: '64kb' })})
+    for (let n = 0; n < 200; n++) stream.write(\`{"level":30,"n":\${n},"text":"\${'x'.repeat(100)}"}\\n\`)
+    const timer = setInterval(() => {
+      if (stream.stats().linesWritten < 200) return
+      clearInterval(timer)
+      writeFileSync(${JSON.stringify(`${path}.go`)}, '')
+      process.once('warning', () => process.exit())
+    }, 10)`)
+  // That of the warning too, which not everybody may have heard.
+  expect(stderr.match(/failed or was destroyed with up to \d+|went without up to \d+/g)).toEqual(['failed or was destroyed with up to 200', 'went without up to 400'])
+})
+
 test('what a stage has in several chunks, and is destroyed with while the pipe goes on, is told', async () => {
   const file = destroyedStage(logPath(), 'kept.writableLength >= 20_000')
   const { stdout } = await runScript(`
