@@ -8,6 +8,7 @@ export interface Stage {
   write?: (...args: any[]) => unknown
   push?: (...args: any[]) => unknown
   destroy?: (...args: any[]) => unknown
+  pipe?: (...args: any[]) => unknown
   readonly writableLength?: number
   readonly readableLength?: number
   readonly writableObjectMode?: boolean
@@ -108,6 +109,7 @@ export class Stages {
     if (sides === undefined) {
       this.#sides.set(stage, sides = {})
       this.#watchEnd(stage)
+      this.#watchPipes(stage)
     }
     sides[method] ??= new Side(stage, method)
     return sides[method]
@@ -120,11 +122,22 @@ export class Stages {
     const sides = this.#sides.get(stage)!
     const ends = (error: unknown): void => {
       const isCutOff = [sides.write, sides.push].filter((side) => side?.cutOff() === true).length > 0
-      if (stage.destroyed !== true && ((isCutOff && stage !== this.#first) || (Boolean(error) && this.#losesBy(stage)))) this.#losses++
+      if (stage.destroyed !== true && ((isCutOff && stage !== this.#first) || (Boolean(error ?? stage.errored) && this.#losesBy(stage)))) this.#losses++
     }
     tryReplace(stage, 'destroy', function (this: unknown, ...args: unknown[]) {
       ends(args[0])
       return destroy.apply(this, args)
+    })
+  }
+
+  /** What it is piped into later is known before that is given anything. */
+  #watchPipes (stage: Stage): void {
+    const { pipe } = stage
+    if (typeof pipe !== 'function') return
+    const knows = (next: unknown): void => { if (isStage(next) && isOurs(next)) this.#waysFrom(next) }
+    tryReplace(stage, 'pipe', function (this: unknown, ...args: unknown[]) {
+      knows(args[0])
+      return pipe.apply(this, args)
     })
   }
 
@@ -274,8 +287,9 @@ function isStage (stream: unknown): stream is Stage { return typeof (stream as P
 /** Somebody reads it: what a socket is sent, and nobody wants, has nothing to do with what was written to it. */
 function isRead ({ readableFlowing = null }: Stage): boolean { return readableFlowing !== null }
 
-/** What a thread's own standard output holds waits for the main thread's event loop, which may wait for us. */
 function pipedInto ({ _readableState: state }: Stage): Stage[] {
-  const pipes = Array.isArray(state?.pipes) ? state.pipes as Stage[] : []
-  return pipes.filter((stage) => stage !== process.stdout && stage !== process.stderr)
+  return Array.isArray(state?.pipes) ? (state.pipes as Stage[]).filter(isOurs) : []
 }
+
+/** What a thread's own standard output holds waits for the main thread's event loop, which may wait for us. */
+function isOurs (stage: Stage): boolean { return stage !== process.stdout && stage !== process.stderr }

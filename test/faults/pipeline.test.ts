@@ -308,7 +308,7 @@ test('of two such losses at a time, of which the process leaves in the first war
       if (stream.stats().linesWritten < 200) return
       clearInterval(timer)
       writeFileSync(${JSON.stringify(`${path}.go`)}, '')
-      process.once('warning', () => process.exit())
+      process.on('warning', ({ message }) => { if (message.includes('destroyed')) process.exit() })
     }, 10)`)
   // That of the warning too, which not everybody may have heard.
   expect(stderr.match(/failed or was destroyed with up to \d+|went without up to \d+/g)).toEqual(['failed or was destroyed with up to 200', 'went without up to 400'])
@@ -345,6 +345,19 @@ function teeFile (path: string, destination: string): string {
     }`)
 }
 
+/** The warnings of a process that writes so many lines to a target, flushes and ends. */
+async function toldOf (file: string, lines: number): Promise<string[]> {
+  const { stdout } = await runScript(`
+    const stream = require('pino-pinned').transport({ target: ${JSON.stringify(file)} })
+    const told = []
+    process.on('warning', ({ message }) => told.push(message))
+    stream.on('ready', () => setTimeout(() => {
+      for (let n = 0; n < ${lines}; n++) stream.write(\`{"level":30,"n":\${n}}\\n\`)
+      stream.flush(() => stream.end(() => setImmediate(() => console.log(JSON.stringify(told)))))
+    }, 100))`)
+  return JSON.parse(stdout)
+}
+
 test("what a stage has that says 'error', so that nothing is piped into it any more, is handed over again when the writer dies", async () => {
   const path = logPath()
   const file = teeFile(path, `await require(${JSON.stringify(target)})({ path, dies: "emits 'error'", at: 0 })`)
@@ -363,13 +376,32 @@ test('what a stage has that fails in a write, and is not destroyed, is told', as
     autoDestroy: false,
     write (chunk, encoding, callback) { setTimeout(() => callback(new Error('on purpose')), 50) }
   })`)
-  const { stdout } = await runScript(`
-    const stream = require('pino-pinned').transport({ target: ${JSON.stringify(file)} })
-    const told = []
-    process.on('warning', ({ message }) => told.push(message))
-    for (let n = 0; n < 20; n++) stream.write(\`{"level":30,"n":\${n}}\\n\`)
-    stream.flush(() => stream.end(() => setImmediate(() => console.log(JSON.stringify(told)))))`)
-  expect(JSON.parse(stdout)).toEqual(['a stream behind the target failed or was destroyed with up to 20 lines in it'])
+  expect(await toldOf(file, 20)).toEqual(['a stream behind the target failed or was destroyed with up to 20 lines in it'])
+})
+
+test('what a stage has that fails in a write, and is destroyed by whoever hears of that, is told', async () => {
+  const file = teeFile(logPath(), `new Writable({
+    autoDestroy: false,
+    write (chunk, encoding, callback) { setTimeout(() => callback(new Error('on purpose')), 50) }
+  }).once('error', () => destination.destroy())`)
+  expect(await toldOf(file, 20)).toEqual(['a stream behind the target failed or was destroyed with up to 20 lines in it'])
+})
+
+test('what a stage has that is piped into while the target is idle, and fails at its first line, is told', async () => {
+  const file = stageFile(logPath(), `
+    const { PassThrough, Writable } = require('node:stream')
+    module.exports = () => {
+      const stream = new PassThrough()
+      const before = new Writable({ write (chunk, encoding, callback) { callback() } })
+      const failing = new Writable({ write (chunk, encoding, callback) { callback(new Error('on purpose')) } })
+      stream.pipe(before)
+      setImmediate(() => setImmediate(() => {
+        stream.unpipe(before)
+        stream.pipe(failing.on('error', () => stream.pipe(before)))
+      }))
+      return stream
+    }`)
+  expect(await toldOf(file, 20)).toEqual(['a stream behind the target failed or was destroyed with up to 20 lines in it'])
 })
 
 test('a stream that took the lines once, and was destroyed, is not held by the writer', () => {
