@@ -71,7 +71,13 @@ export class Stages {
   }
 
   /** Whether all that was given before a mark has left the last of the streams, or is gone with one that was destroyed. */
-  havePassed (mark: StagesMark): boolean { return mark.ways.filter((way) => !this.#hasPassed(way)).length === 0 }
+  havePassed (mark: StagesMark): boolean {
+    let areAllPassed = true
+    for (const way of mark.ways) { // there may be more of them meanwhile
+      if (!this.#hasPassed(way, mark)) areAllPassed = false
+    }
+    return areAllPassed
+  }
 
   /** How often a later stream than the first failed, or was destroyed with something in it: some of what is given may be gone with it. */
   get losses (): number {
@@ -84,7 +90,7 @@ export class Stages {
   }
 
   /** Whether it is a later stream than the first that has not handed on all of that. */
-  haveLeftFirst (mark: StagesMark): boolean { return mark.ways.every((way) => this.#hasPassed(way) || way.sides[way.at]!.stage !== this.#first) }
+  haveLeftFirst (mark: StagesMark): boolean { return mark.ways.every((way) => this.#hasPassed(way, mark) || way.sides[way.at]!.stage !== this.#first) }
 
   /** Whether one of them ended by an error, or with something in it, before it had written all that it was given. */
   get isCutOff (): boolean { return this.#all.some((side) => side.isCutOff) }
@@ -177,10 +183,17 @@ export class Stages {
     return aside
   }
 
+  /** From those that a stream has been piped into since the mark of these was made. */
+  #waysSince (ways: readonly Way[], stage: Stage): Way[] {
+    const isNew = (next: Stage): boolean => !ways.some(({ sides }) => sides.some(({ stage }) => stage === next))
+    return pipedInto(stage).filter(isNew).flatMap((next) => this.#waysFrom(next)).map((sides) => wayFrom(sides, 0))
+  }
+
   /** Whether what it is about has left its last side. Of a later stream that was destroyed nothing is left to come; of the first, all comes again. */
-  #hasPassed (way: Way): boolean {
+  #hasPassed (way: Way, { ways }: StagesMark): boolean {
     for (let side = way.sides[way.at]; side !== undefined; side = way.sides[way.at]) {
       if (side.handedOn < way.until && (side.stage.destroyed !== true || side.stage === this.#first)) return false
+      if (side.method === 'push') ways.push(...this.#waysSince(ways, side.stage))
       way.at++
       way.until = way.sides[way.at]?.put ?? 0
     }
@@ -189,7 +202,7 @@ export class Stages {
 }
 
 /** Up to where {@link Stages} had been given lines at some moment, and how far these are known to have come since, each way. */
-export interface StagesMark { readonly given: number, readonly ways: readonly Way[] }
+export interface StagesMark { readonly given: number, readonly ways: Way[] }
 interface Way { readonly sides: readonly Side[], at: number, until: number }
 
 function wayFrom (sides: readonly Side[], at: number): Way { return { sides, at, until: sides[at]?.put ?? 0 } }

@@ -1,6 +1,6 @@
 import { closeSync, constants, existsSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { PassThrough } from 'node:stream'
+import { PassThrough, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runScript } from '../support/process'
 import { Stages } from '../../src/writer/stages'
@@ -402,6 +402,21 @@ test('what a stage has that is piped into while the target is idle, and fails at
       return stream
     }`)
   expect(await toldOf(file, 20)).toEqual(['a stream behind the target failed or was destroyed with up to 20 lines in it'])
+})
+
+test('what a stream had when a mark was made, and hands on to one that it is piped into since, is on its way there', async () => {
+  const first = new PassThrough()
+  const stages = new Stages(first)
+  first.write('a line\n')
+  const mark = stages.mark()
+  expect(stages.havePassed(mark)).toBe(false)
+  const written = new Promise<() => void>((resolve) => {
+    first.pipe(new Writable({ write: (_, __, callback) => resolve(callback) }))
+  })
+  const callback = await written
+  expect(stages.havePassed(mark)).toBe(false)
+  callback()
+  expect(stages.havePassed(mark)).toBe(true)
 })
 
 test('a stream that took the lines once, and was destroyed, is not held by the writer', () => {
