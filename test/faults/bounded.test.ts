@@ -89,6 +89,7 @@ test('pino.transport, in its place, grows with every line', async () => {
 
 test.each([
   ['a pipe that nobody reads', "{ destination: PIPE, capacity: '64kb' }"],
+  ['a full disk', "{ destination: '/dev/full', capacity: '64kb' }"],
   ['a target that has had enough', `{ target: ${JSON.stringify(target)}, options: { path: ${JSON.stringify('PATH')}, neverCallsBack: true }, capacity: '64kb' }`]
 ])('%s wakes the writer so rarely that it costs less than a hundredth of a core', async (_, options) => {
   const pipe = makeFifo()

@@ -1,7 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, openSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { pausesOf } from '../../src/writer/sink-errors'
 import { runCommand, runScript, scriptFile, temporaryDirectory } from '../support/process'
 import { check, expectComplete, finish, load, logPath, numbered, open, read, smallDisk, until } from './support'
@@ -296,17 +295,4 @@ describe('a sink that cannot be opened', () => {
     await finish(stream)
     expect(check(read(path)).numbers).toHaveLength(10)
   })
-})
-
-test('a stalled disk costs the writer less than a hundredth of a core', async () => {
-  const { stream } = open({ destination: '/dev/full', exitTimeout: 100 })
-  stream.write(numbered(0))
-  await until(() => stream.stats().writerState === 'stalled')
-  const { writerCpuMs: onTheWayUp } = stream.stats() // as of some time ago
-  await until(() => stream.stats().writerCpuMs > onTheWayUp)
-  const { writerCpuMs } = stream.stats()
-  const since = performance.now()
-  await sleep(2000)
-  expect((stream.stats().writerCpuMs - writerCpuMs) / (performance.now() - since)).toBeLessThan(0.01)
-  await finish(stream)
 })
